@@ -1,0 +1,36 @@
+"""What every step's command line shares: the parser's shape, and how errors end it."""
+
+import argparse
+import sys
+
+from amcaffe.errors import AmcaffeError
+
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def parser(step, description, example):
+    """An ArgumentParser for `python -m amcaffe.<step>` whose --help ends in an example."""
+    return argparse.ArgumentParser(
+        prog=f"amcaffe {step}",
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def run(step, main, argv=None):
+    """Call main(argv) and turn its outcome into an exit status.
+
+    Args:
+        step: name of the step, for the first word of an error.
+        main: function of a list of arguments that returns None or an int.
+    Returns: int exit status: main's own, an AmcaffeError's, or 130 on Ctrl-C.
+    """
+    try:
+        return main(sys.argv[1:] if argv is None else argv) or 0
+    except AmcaffeError as error:
+        print(f"amcaffe {step}: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(f"\namcaffe {step}: interrupted; run the same command to go on", file=sys.stderr)
+        return INTERRUPTED
