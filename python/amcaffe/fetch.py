@@ -1,0 +1,281 @@
+"""`python -m amcaffe.fetch DEST`: the pinned Caffe source tree, checked by hash.
+
+Standard library only, as it runs before anything is installed.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from amcaffe import cli
+from amcaffe.errors import FetchError, InputError
+
+COMMIT = "9b891540183ddc834a02b2bd81b31afae71b2153"
+UPSTREAM = "https://github.com/BVLC/caffe.git"
+DEBIAN_SUITE = "bullseye"
+DEBIAN_SOURCE = "caffe=1.0.0+git20180821.99bd997-8"
+DEBIAN_TARBALL = "caffe_1.0.0+git20180821.99bd997.orig.tar.gz"
+DEBIAN_TARBALL_SHA256 = "e0eb3f06794f7402c77b7dec8e8480273ee1a1bb192e9122b621a69d4147ad0c"
+
+# tree_digest() of the commit, and of Debian's tree, which differs from it in NOT_PINNED alone.
+TREE_SHA256 = "9fa90053e2d53f722738e74c57eef53364b2741741842f32cb16b1b8f090c35e"
+NOT_PINNED = {"README.md", "scripts/cpp_lint.py"}
+NOT_SOURCE = {".git", "build", ".build_release", ".build_debug"}  # at the top of a tree
+
+NETWORK_TIMEOUT = 300  # seconds for one command that may wait for a server
+
+
+def tree_digest(root):
+    """SHA-256 over the paths and contents of a Caffe tree's pinned files.
+
+    Args: root: folder of the tree. Generated folders at its top, the git
+        folder and NOT_PINNED do not count.
+    Returns: 64 hexadecimal digits.
+    """
+    root = Path(root)
+    total = hashlib.sha256()
+    for path in sorted(root.rglob("*"), key=lambda path: path.relative_to(root).as_posix()):
+        name = path.relative_to(root).as_posix()
+        if name.split("/")[0] in NOT_SOURCE or name in NOT_PINNED:
+            continue
+        if path.is_symlink():
+            content = os.readlink(path).encode()
+        elif path.is_file():
+            content = path.read_bytes()
+        else:
+            continue
+        total.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def fetch(destination, source=None, unpinned=False, say=print):
+    """Bring the pinned tree to destination, from the first source that serves.
+
+    Args:
+        destination: folder to make; left alone if it holds the pinned tree already.
+        source: directory, tarball or git repository to take it from, and no other.
+        unpinned: accept another tree than the pinned one (with source only).
+        say: function of one line, called with what was tried and found.
+    Raises: FetchError: no source served the tree; lists what was tried.
+        InputError: destination holds something else.
+    """
+    destination = Path(destination).absolute()
+    if destination.exists():
+        if not destination.is_dir():
+            raise InputError(f"{destination} exists and is no folder")
+        if any(destination.iterdir()):
+            if not unpinned and tree_digest(destination) == TREE_SHA256:
+                say(f"{destination} holds the pinned tree already; nothing to do")
+                return
+            raise InputError(
+                f"{destination} is not empty, and not the pinned Caffe tree as it came",
+                hint="name a folder that does not exist yet; nothing was changed",
+            )
+    destination.parent.mkdir(parents=True, exist_ok=True)
+
+    tried = []
+    for name, bring in _sources(source, unpinned):
+        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
+            tree = Path(scratch, "tree")
+            tree.mkdir()
+            try:
+                bring(tree, Path(scratch))
+                digest = tree_digest(tree)
+                if digest != TREE_SHA256 and not unpinned:
+                    raise _Unserved(
+                        f"not the pinned tree: its digest is {digest[:12]}..., "
+                        f"expected {TREE_SHA256[:12]}..."
+                    )
+            except _Unserved as reason:
+                say(f"{name}: {reason}")
+                tried.append(f"{name}: {reason}")
+                continue
+            if destination.exists():
+                destination.rmdir()
+            tree.replace(destination)
+        pinned = "checked by hash" if digest == TREE_SHA256 else "NOT the pinned tree, as asked"
+        say(f"{name}: fetched, {pinned}\n{destination}")
+        return
+    raise FetchError(
+        "no source served the pinned Caffe tree",
+        found="\n            ".join(tried),
+        expected=f"BVLC/caffe at {COMMIT}",
+        hint="give a copy: python -m amcaffe.fetch DEST --source PATH (a directory, a tarball "
+        "or a git repository)" + ("; --unpinned takes any Caffe tree" if source else ""),
+    )
+
+
+class _Unserved(Exception):
+    """This source does not serve the tree; the text says why."""
+
+
+def _sources(source, unpinned):
+    if source is not None:
+        commit = "HEAD" if unpinned else COMMIT
+        return [(f"--source {source}", lambda tree, _: _from_path(Path(source), tree, commit))]
+    sources = []
+    root = os.environ.get("CAFFE_ROOT")
+    if root:
+        sources.append(
+            (f"$CAFFE_ROOT ({root})", lambda tree, _: _from_path(Path(root), tree, COMMIT))
+        )
+    sources.append(
+        (f"upstream git ({UPSTREAM})", lambda tree, _: _from_git(UPSTREAM, tree, COMMIT))
+    )
+    sources.append((f"Debian source package ({DEBIAN_SOURCE}, {DEBIAN_SUITE})", _from_debian))
+    return sources
+
+
+def _from_path(path, tree, commit):
+    if path.is_dir():
+        if _is_git(path):
+            try:
+                return _from_git(str(path.absolute()), tree, commit)
+            except _Unserved:
+                if not (path / "src").is_dir():  # a bare repository has no files to copy
+                    raise
+        ignore = shutil.ignore_patterns(*NOT_SOURCE)
+        shutil.copytree(
+            path,
+            tree,
+            symlinks=True,
+            dirs_exist_ok=True,
+            ignore=lambda folder, names: ignore(folder, names) if Path(folder) == path else [],
+        )
+    elif path.is_file():
+        _unpack(path, tree)
+    else:
+        raise _Unserved("no such file or folder")
+
+
+def _is_git(path):
+    return (path / ".git").exists() or (path / "objects").is_dir() and (path / "HEAD").is_file()
+
+
+def _from_git(url, tree, commit):
+    """A commit's files, by one shallow fetch into a scratch repository."""
+    if not shutil.which("git"):
+        raise _Unserved("git is not installed")
+    repository = tree.parent / "git"
+    git = ["git", "-C", str(repository)]
+    _run(["git", "init", "-q", str(repository)])
+    _run([*git, "fetch", "-q", "--depth", "1", url, commit])
+    _run([*git, f"--work-tree={tree}", "checkout", "-q", "FETCH_HEAD", "--", "."])
+
+
+def _from_debian(tree, scratch):
+    """Debian's source package, through apt and the mirror this machine is set up with.
+
+    The sources list and every apt folder are private, so the system's lists stay as they are.
+    """
+    if not shutil.which("apt-get"):
+        raise _Unserved("no apt-get on this machine")
+    mirrors = _run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"]
+    )
+    origins = dict.fromkeys(line.split()[1] for line in mirrors.splitlines() if " " in line)
+    uris = [uri for uri in origins if "security" not in uri]
+    if not uris:
+        raise _Unserved("apt has no mirror set up")
+    apt = scratch / "apt"
+    for folder in ("lists/partial", "cache/archives/partial"):
+        (apt / folder).mkdir(parents=True)
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    signed = f"[signed-by={keyring}] " if keyring.exists() else ""
+    (apt / "sources.list").write_text(
+        "".join(f"deb-src {signed}{uri} {DEBIAN_SUITE} main\n" for uri in uris)
+    )
+    options = [
+        f"-oDir::Etc::SourceList={apt / 'sources.list'}",
+        "-oDir::Etc::SourceParts=-",
+        f"-oDir::State::Lists={apt / 'lists'}",
+        f"-oDir::Cache={apt / 'cache'}",
+        "-oAPT::Sandbox::User=",  # apt's own user cannot reach a private folder
+    ]
+    _run(["apt-get", "-q", *options, "update"])
+    _run(["apt-get", "-q", *options, "source", "--download-only", DEBIAN_SOURCE], cwd=apt)
+    tarball = apt / DEBIAN_TARBALL
+    if not tarball.exists():
+        raise _Unserved(f"apt brought no {DEBIAN_TARBALL}")
+    digest = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if digest != DEBIAN_TARBALL_SHA256:
+        raise _Unserved(f"{DEBIAN_TARBALL} has SHA-256 {digest}, expected {DEBIAN_TARBALL_SHA256}")
+    _unpack(tarball, tree)
+
+
+def _unpack(tarball, tree):
+    """Unpack regular files, folders and inward links; a single top folder is stripped."""
+    try:
+        with tarfile.open(tarball) as archive:
+            members = [member for member in archive.getmembers() if member.name not in (".", "./")]
+            for member in members:
+                _refuse_unsafe(member)
+            archive.extractall(tree, members=members)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise _Unserved(f"no readable tarball: {error}") from None
+    entries = list(tree.iterdir())
+    if len(entries) == 1 and entries[0].is_dir():
+        for entry in list(entries[0].iterdir()):
+            entry.replace(tree / entry.name)
+        entries[0].rmdir()
+
+
+def _refuse_unsafe(member):
+    """Names and links that leave the folder, and devices, have no place in a source tree."""
+    target = os.path.join(os.path.dirname(member.name), member.linkname)
+    inside = [member.name, target if member.issym() else member.linkname]
+    for name in inside:
+        if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir:
+            raise _Unserved(f"unsafe tarball: {member.name} leads out of the folder")
+    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+        raise _Unserved(f"unsafe tarball: {member.name} is neither file, folder nor link")
+
+
+def _run(command, cwd=None):
+    """Standard output of a command; _Unserved with its last words where it fails."""
+    environment = dict(os.environ, LC_ALL="C", GIT_TERMINAL_PROMPT="0")
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=NETWORK_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise _Unserved(f"no answer within {NETWORK_TIMEOUT} s") from None
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
+        raise _Unserved(words[-1])
+    return done.stdout
+
+
+def main(argv):
+    arguments = cli.parser(
+        "fetch",
+        "Get the pinned Caffe tree (BVLC/caffe, the last commit of 2020) and check it by hash:\n"
+        "from $CAFFE_ROOT when it is set, else upstream git, else Debian's source package.",
+        "python -m amcaffe.fetch caffe",
+    )
+    arguments.add_argument("destination", metavar="DEST", help="folder to make")
+    arguments.add_argument(
+        "--source", metavar="PATH", help="take it from this directory, tarball or git repository"
+    )
+    arguments.add_argument(
+        "--unpinned", action="store_true", help="with --source: accept any tree, unchecked"
+    )
+    options = arguments.parse_args(argv)
+    if options.unpinned and options.source is None:
+        raise InputError("--unpinned needs --source: what comes over a network is always checked")
+    fetch(options.destination, options.source, options.unpinned)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run("fetch", main))
