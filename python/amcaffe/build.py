@@ -1,0 +1,269 @@
+"""`python -m amcaffe.build $CAFFE_ROOT`: configure and compile a Caffe tree with its own CMake.
+
+Afterwards `caffe` and `import caffe` work in this Python environment from any
+directory: a link in its bin folder and a .pth file in its site-packages.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from amcaffe import cli
+from amcaffe.errors import BuildError
+from amcaffe.lists import atomic_write
+from amcaffe.toolchain import APT_HINT, find_cuda, generator, require_cmake
+from amcaffe.tree import require_tree
+
+LOG_NAME = "amcaffe-build.log"
+PTH_NAME = "amcaffe_pycaffe.pth"
+
+
+def configure_options(root, cuda, python=sys.executable):
+    """CMake's -D options for a tree.
+
+    Args:
+        root: Caffe tree.
+        cuda: toolchain.Cuda; without a root the build is CPU-only.
+        python: interpreter that pycaffe is built for.
+    Returns: dict of str to str.
+    """
+    options = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "BLAS": "Open",
+        "BUILD_docs": "OFF",
+        "python_version": "3",
+        "PYTHON_EXECUTABLE": python,
+        "CPU_ONLY": "OFF" if cuda.root else "ON",
+        # A tree of 2020 states CMake 2.8; CMake 4 asks for at least 3.5.
+        "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
+    }
+    if cuda.root:
+        options["CUDA_TOOLKIT_ROOT_DIR"] = str(cuda.root)
+        options["USE_CUDNN"] = "OFF"  # the tree's cuDNN layers call what cuDNN 8 removed
+    if shutil.which("ccache"):
+        options["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
+    return options
+
+
+def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
+    """Configure and compile a tree in its build folder.
+
+    Args:
+        root: Caffe tree.
+        cuda: toolchain.Cuda.
+        tests: compile the gtest binary too.
+        defines: further KEY=VALUE options for CMake; they win.
+        jobs: compilers at a time; None: a processor each.
+        say: function of one line.
+    Returns: Path of the build folder.
+    Raises: BuildError: with the first compiler error and the log's place.
+    """
+    root = require_tree(root).root
+    folder = root / "build"
+    log = folder / LOG_NAME
+    try:
+        folder.mkdir(exist_ok=True)
+        log.write_text("")
+    except OSError as error:
+        raise BuildError(
+            f"cannot write {error.filename}: {error.strerror}",
+            hint="build in a copy of the tree that you may write to",
+        ) from None
+    environment = dict(os.environ, CCACHE_NOHASHDIR="1")
+    environment.setdefault("CCACHE_BASEDIR", str(root))
+
+    say(cuda.reason if cuda.root else f"CPU-only: {cuda.reason}")
+    cmake = require_cmake()
+    options = configure_options(root, cuda)
+    options.update(define.split("=", 1) for define in defines)
+    command = [cmake, "-S", str(root), "-B", str(folder)]
+    if not (folder / "CMakeCache.txt").exists():
+        command += ["-G", generator()]
+    command += [f"-D{key}={value}" for key, value in options.items()]
+    _logged(command, environment, log, "configuring")
+    if "pycaffe" not in _targets(cmake, folder):
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise BuildError(
+            f"CMake found no Boost.Python or no NumPy for this Python ({sys.executable})",
+            found=f"Python {version}; details in {log}",
+            expected="libboost_python of the same Python version, and numpy installed",
+            hint="use the distribution's python3 in a virtual environment; " + APT_HINT,
+        )
+    targets = ["all"] + (["test.testbin"] if tests else [])
+    command = [cmake, "--build", str(folder), "--parallel", str(jobs or os.cpu_count())]
+    _logged([*command, "--target", *targets], environment, log, "compiling")
+    return folder
+
+
+def register(root):
+    """Put caffe and pycaffe of a built tree into this Python environment.
+
+    Args: root: built Caffe tree.
+    Returns: list of the two paths written.
+    Raises: BuildError: the environment cannot be written, or a `caffe` that is no
+        link stands in its bin folder.
+    """
+    root = Path(root).absolute()
+    program = Path(sysconfig.get_path("scripts"), "caffe")
+    pth = Path(sysconfig.get_path("purelib"), PTH_NAME)
+    if program.exists() and not program.is_symlink():
+        raise BuildError(f"{program} exists and is not ours", hint="move it out of the way")
+    link = program.with_name(".caffe.amcaffe")
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(root / "build/tools/caffe")
+        os.replace(link, program)
+        atomic_write(pth, f"{root / 'python'}\n")
+    except OSError as error:
+        raise BuildError(
+            f"cannot write {error.filename}: {error.strerror}",
+            hint="use a virtual environment (python3 -m venv), or --no-register with "
+            f"PYTHONPATH={root / 'python'} and PATH={root / 'build/tools'}:$PATH",
+        ) from None
+    return [program, pth]
+
+
+def check_import(root):
+    """Import pycaffe in a fresh interpreter, from another directory.
+
+    Returns: its version.
+    Raises: BuildError: with Python's words.
+    """
+    environment = dict(os.environ, PYTHONPATH=str(Path(root).absolute() / "python"))
+    done = subprocess.run(
+        [sys.executable, "-c", "import caffe; print(caffe.__version__)"],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise BuildError(
+            "Caffe is built, but `import caffe` fails",
+            found=(done.stderr.strip().splitlines() or ["no message"])[-1],
+            hint="pip install numpy protobuf scipy scikit-image six",
+        )
+    return done.stdout.strip()
+
+
+def first_error(text):
+    """The first error of a CMake, compiler or linker log, with the lines that explain it.
+
+    Args: text: the log.
+    Returns: str of up to 8 lines; the last lines where no error is recognised.
+    """
+    lines = text.splitlines()
+    patterns = (r"\berror\b:|^CMake Error", r"undefined reference|cannot find -l|Error \d+$", "FAILED")
+    for pattern in patterns:
+        for number, line in enumerate(lines):
+            if re.search(pattern, line):
+                return "\n".join(lines[number : number + 8])
+    return "\n".join(lines[-8:])
+
+
+def _targets(cmake, folder):
+    done = subprocess.run(
+        [cmake, "--build", str(folder), "--target", "help"], capture_output=True, text=True
+    )
+    return set(re.findall(r"[\w.]+", done.stdout))
+
+
+def _logged(command, environment, log, title):
+    """Run a command with its output in the log and its progress on the terminal."""
+    from tqdm import tqdm
+
+    print("$ " + " ".join(command), flush=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    reached = told = 0  # per cent; told is the last printed where there is no terminal for a bar
+    bar = tqdm(total=100, desc=title, disable=None, bar_format="{l_bar}{bar}| {elapsed}")
+    try:
+        with bar, open(log, "a") as file:
+            for line in process.stdout:
+                file.write(line)
+                done = _percentage(line)
+                if done is None or done <= reached:
+                    continue
+                bar.update(done - reached)
+                reached = done
+                if bar.disable and done >= told + 10:
+                    print(f"{title}: {done} %", flush=True)
+                    told = done
+        status = process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+    if status:
+        raise BuildError(
+            f"{title} failed: {' '.join(command)}",
+            found="\n            ".join(first_error(log.read_text(errors="replace")).splitlines()),
+            hint=f"the whole log: {log}",
+        )
+
+
+def _percentage(line):
+    """Progress in whole per cent from a line of ninja ("[3/112]") or make ("[ 12%]")."""
+    steps = re.match(r"\[(\d+)/(\d+)\]", line)
+    if steps:
+        return 100 * int(steps[1]) // int(steps[2])
+    percent = re.match(r"\[\s*(\d+)%\]", line)
+    return int(percent[1]) if percent else None
+
+
+def main(argv):
+    arguments = cli.parser(
+        "build",
+        "Configure and compile a Caffe tree in its build folder, then put caffe and pycaffe into\n"
+        "this Python environment. Run it again after a change: only what changed is compiled.",
+        "python -m amcaffe.build $CAFFE_ROOT",
+    )
+    arguments.add_argument("root", metavar="CAFFE_ROOT", help="Caffe source tree")
+    arguments.add_argument(
+        "--cuda",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="auto (default): with CUDA where a whole toolkit is found",
+    )
+    arguments.add_argument("--tests", action="store_true", help="compile Caffe's gtests too")
+    arguments.add_argument("--jobs", type=int, metavar="N", help="compilers at a time")
+    arguments.add_argument(
+        "-D", dest="defines", action="append", default=[], metavar="KEY=VALUE", help="for CMake"
+    )
+    arguments.add_argument(
+        "--no-register",
+        action="store_true",
+        help="leave this Python environment as it is",
+    )
+    options = arguments.parse_args(argv)
+    for define in options.defines:
+        if "=" not in define:
+            arguments.error(f"-D {define}: expected KEY=VALUE")
+    cuda = find_cuda()
+    if options.cuda == "on" and cuda.root is None:
+        raise BuildError(
+            f"--cuda on: {cuda.reason}", hint="set CUDA_HOME to a toolkit, or build with --cuda off"
+        )
+    if options.cuda == "off":
+        cuda = type(cuda)(None, "as asked")
+    folder = build(options.root, cuda, options.tests, options.defines, options.jobs)
+    version = check_import(options.root)
+    if not options.no_register:
+        for path in register(options.root):
+            print(path)
+    print(f"Caffe {version}: {folder / 'tools/caffe'}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run("build", main))
