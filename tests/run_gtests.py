@@ -27,17 +27,17 @@ def gpus():
     return count.value
 
 
-def logged(command, folder, log, progress, summary):
-    """Run a command with its output in a log.
+def logged(command, folder, log, passed, failed, summary):
+    """Run a test runner with its output in a log: failures are shown as they come.
 
     Args:
-        progress: function of a line of its output: the text to show, or None.
-        summary: pattern of the first line of the runner's summary, printed to its end.
+        passed, failed, summary: patterns of the lines that tell one passed test, a
+            failure, and the begin of the runner's summary, which is printed to its end.
     Returns: exit status.
     """
     log.parent.mkdir(exist_ok=True)
     print(f"$ cd {folder} && {' '.join(map(str, command))}", flush=True)
-    lines = []
+    lines, count = [], 0
     with open(log, "w") as file, subprocess.Popen(
         command,
         cwd=folder,
@@ -49,12 +49,15 @@ def logged(command, folder, log, progress, summary):
         for line in process.stdout:
             file.write(line)
             lines.append(line)
-            shown = progress(line)
-            if shown:
-                print(shown, flush=True)
-    starts = [number for number, line in enumerate(lines) if re.match(summary, line)]
+            if re.match(failed, line):
+                print(line, end="", flush=True)
+            elif re.match(passed, line):
+                count += 1
+                if count % 200 == 0:
+                    print(f"{count} tests passed", flush=True)
+    begins = [number for number, line in enumerate(lines) if re.match(summary, line)]
     # A runner that died has no summary: then its last words are what there is to see.
-    print("".join(lines[starts[-1] :] if starts else lines[-40:]), end="", flush=True)
+    print("".join(lines[begins[-1] :] if begins else lines[-40:]), end="", flush=True)
     print(f"log: {log}", flush=True)
     return process.returncode
 
@@ -64,28 +67,21 @@ def main():
     if not root:
         sys.exit('CAFFE_ROOT is not set; run `make test`, or first: eval "$(make -s env)"')
     root, logs = Path(root), Path("build").absolute()
-    binary = root / "build/test/test.testbin"
-    command = [binary] if gpus() else [binary, CPU_ONLY]
-
-    def failures_and_every_fiftieth_case(line):
-        if "FAILED" in line or "error:" in line or "Failure" in line:
-            return line.rstrip()
-        if line.startswith("[----------]") and " from " in line and "total" not in line:
-            failures_and_every_fiftieth_case.seen += 1
-            if failures_and_every_fiftieth_case.seen % 50 == 0:
-                return line.rstrip()
-        return None
-
-    failures_and_every_fiftieth_case.seen = 0
     gtest = logged(
-        command, root, logs / "gtests.log", failures_and_every_fiftieth_case, r"\[=+\] \d+ tests? .*ran"
+        [root / "build/test/test.testbin"] + ([] if gpus() else [CPU_ONLY]),
+        root,
+        logs / "gtests.log",
+        passed=r"\[ +OK \]",
+        failed=r"\[ +FAILED +\]|.*: Failure$",
+        summary=r"\[=+\] \d+ tests? .*ran",
     )
     unittest = logged(
-        [sys.executable, "-m", "unittest", "discover", "-s", "caffe/test"],
+        [sys.executable, "-m", "unittest", "discover", "-v", "-s", "caffe/test"],
         root / "python",
         logs / "pycaffe-tests.log",
-        lambda line: line.rstrip() if line.startswith(("FAIL", "ERROR")) else None,
-        r"Ran \d+ tests?",
+        passed=r".* \.\.\. ok$",
+        failed=r"(FAIL|ERROR): ",
+        summary=r"Ran \d+ tests?",
     )
     return 1 if gtest or unittest else 0
 

@@ -1,0 +1,148 @@
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from amcaffe import build
+from amcaffe.errors import BuildError, TreeError
+from amcaffe.toolchain import Cuda
+
+CPU = Cuda(None, "no CUDA toolkit found")
+
+
+def test_the_first_compiler_error_is_found_among_warnings_and_later_errors():
+    log = """[1/3] Building CXX object a.o
+a.cpp:1:2: warning: unused error_code
+[2/3] Building CXX object b.o
+FAILED: b.o
+c++ -c b.cpp
+b.cpp:7:5: error: 'CV_LOAD_IMAGE_COLOR' was not declared in this scope
+    7 |     CV_LOAD_IMAGE_COLOR
+c.cpp:9:5: error: another
+"""
+    assert build.first_error(log).splitlines()[0].startswith("b.cpp:7:5: error:")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CMake Error at cmake/Dependencies.cmake:5 (find_package):",
+        "b.cpp:(.text+0x7): undefined reference to `cblas_sgemm'",
+        "/usr/bin/ld: cannot find -lopenblas",
+    ],
+)
+def test_errors_of_cmake_and_of_the_linker_are_recognised(line):
+    assert build.first_error(f"fine\n{line}\nmore\n").splitlines()[0] == line
+
+
+def test_a_log_without_a_known_error_gives_its_last_lines():
+    assert build.first_error("\n".join(map(str, range(20)))) == "\n".join(map(str, range(12, 20)))
+
+
+@pytest.mark.parametrize(
+    "line, percent", [("[3/112] Building", 2), ("[ 57%] Built", 57), ("-- Found Boost", None)]
+)
+def test_progress_is_read_from_ninja_and_from_make(line, percent):
+    assert build._percentage(line) == percent
+
+
+def test_a_build_without_cuda_is_cpu_only_and_with_it_names_the_toolkit(tmp_path):
+    assert build.configure_options(tmp_path, CPU)["CPU_ONLY"] == "ON"
+    options = build.configure_options(tmp_path, Cuda(tmp_path, "found"))
+    assert options["CPU_ONLY"] == "OFF" and options["CUDA_TOOLKIT_ROOT_DIR"] == str(tmp_path)
+
+
+def test_a_folder_that_is_no_caffe_tree_is_refused(tmp_path):
+    with pytest.raises(TreeError):
+        build.build(tmp_path, CPU)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def small_tree(tmp_path):
+    """A tree with the landmarks of Caffe and a CMake project of its own."""
+    root = tmp_path / "tree"
+    for name in ("src/caffe/proto/caffe.proto", "include/caffe/layer.hpp"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / "src/caffe/layers").mkdir()
+    (root / "include/caffe/layers").mkdir()
+    (root / "src/caffe/proto/caffe.proto").write_text(
+        'syntax = "proto2";\npackage caffe;\nmessage LayerParameter {\n}\n'
+    )
+    (root / "include/caffe/layer.hpp").write_text(
+        "template <typename Dtype>\nclass Layer {\n};\n"
+    )
+    (root / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.5)\nproject(Small CXX)\n"
+        "add_library(caffe SHARED caffe.cpp)\nadd_custom_target(pycaffe)\n"
+    )
+    (root / "caffe.cpp").write_text("int caffe() { return 1; }\n")
+    return root
+
+
+@pytest.mark.skipif(not shutil.which("cmake"), reason="cmake is not installed")
+def test_a_compiler_error_is_shown_first_and_the_log_is_named(small_tree, capfd):
+    (small_tree / "caffe.cpp").write_text("int caffe() { return nothing; }\n")
+    with pytest.raises(BuildError) as caught:
+        build.build(small_tree, CPU, say=lambda line: None)
+    assert "caffe.cpp:1:" in caught.value.found and "nothing" in caught.value.found
+    assert str(small_tree / "build" / build.LOG_NAME) in caught.value.hint
+    (small_tree / "caffe.cpp").write_text("int caffe() { return 1; }\n")
+    assert build.build(small_tree, CPU, say=lambda line: None) == small_tree / "build"
+
+
+@pytest.mark.skipif(not shutil.which("cmake"), reason="cmake is not installed")
+def test_a_tree_whose_cmake_finds_no_boost_python_gives_a_reason(small_tree, capfd):
+    text = (small_tree / "CMakeLists.txt").read_text()
+    (small_tree / "CMakeLists.txt").write_text(text.replace("add_custom_target(pycaffe)", ""))
+    with pytest.raises(BuildError, match="Boost.Python"):
+        build.build(small_tree, CPU, say=lambda line: None)
+
+
+def environment_paths(monkeypatch, folder):
+    paths = {"scripts": folder / "bin", "purelib": folder / "site"}
+    for path in paths.values():
+        path.mkdir(parents=True)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(paths[name]))
+    return paths
+
+
+def test_registering_twice_leaves_one_link_and_one_pth_file(tmp_path, monkeypatch):
+    paths = environment_paths(monkeypatch, tmp_path)
+    for root in (tmp_path / "old", tmp_path / "new"):
+        build.register(root)
+    assert os.readlink(paths["scripts"] / "caffe") == str(tmp_path / "new/build/tools/caffe")
+    assert (paths["purelib"] / build.PTH_NAME).read_text() == f"{tmp_path / 'new/python'}\n"
+    assert len(list(paths["scripts"].iterdir())) == len(list(paths["purelib"].iterdir())) == 1
+
+
+def test_a_program_named_caffe_that_is_not_ours_is_left_alone(tmp_path, monkeypatch):
+    paths = environment_paths(monkeypatch, tmp_path)
+    (paths["scripts"] / "caffe").write_text("somebody's")
+    with pytest.raises(BuildError, match="not ours"):
+        build.register(tmp_path / "root")
+    assert (paths["scripts"] / "caffe").read_text() == "somebody's"
+
+
+@pytest.mark.skipif("CAFFE_ROOT" not in os.environ, reason="CAFFE_ROOT names no built tree")
+def test_caffe_and_pycaffe_work_from_any_directory_of_a_fresh_environment(tmp_path):
+    root = Path(os.environ["CAFFE_ROOT"])
+    if not (root / "build/tools/caffe").exists():
+        pytest.skip(f"{root} is not built")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv/bin/python"
+    # The packages of this environment, but not the pycaffe that its PYTHONPATH may hold.
+    packages = f"{Path(build.__file__).parents[1]}:{sysconfig.get_path('purelib')}"
+    environment = dict(os.environ, PYTHONPATH=packages)
+    register = f"from amcaffe import build; build.register({str(root)!r})"
+    subprocess.run([python, "-c", register], env=environment, check=True)
+    subprocess.run([tmp_path / "venv/bin/caffe", "--version"], cwd="/", check=True)
+    code = "import caffe; print(caffe.__file__)"
+    done = subprocess.run(
+        [python, "-c", code], cwd="/", env=environment, check=True, capture_output=True, text=True
+    )
+    assert Path(done.stdout.strip()).parts[: len(root.parts)] == root.parts
