@@ -1,0 +1,160 @@
+"""Edits of text that others own: found in one text, applied together, and undone later.
+
+Text is latin-1 throughout (a character is a byte), so that nothing but the
+edited lines can change, whatever the file's encoding and line endings.
+"""
+
+import hashlib
+import re
+from dataclasses import asdict, dataclass
+
+from amcaffe.errors import TreeError
+
+BEGIN = "// amcaffe begin"
+END = "// amcaffe end"
+
+
+def digest(data):
+    """SHA-256 of bytes in hex, or None for None (no file)."""
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def line_ending(text):
+    """The line ending most lines of a text have."""
+    crlf = text.count("\r\n")
+    return "\r\n" if crlf > text.count("\n") - crlf else "\n"
+
+
+def pattern_of(literal):
+    """A regular expression for a text of which each line may end in LF or CRLF."""
+    return r"\r?\n".join(re.escape(line) for line in literal.split("\n"))
+
+
+@dataclass(frozen=True)
+class Span:
+    """text[start:end] becomes `new` (LF line endings; the host's are put in)."""
+
+    name: str
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Whole lines `old` became `new`, at `offset` of the patched text.
+
+    `above` and `below` are the lines around, which tell equal hunks apart.
+    """
+
+    name: str
+    offset: int
+    old: str
+    new: str
+    above: str
+    below: str
+
+    def as_dict(self):
+        return asdict(self)
+
+
+def apply_spans(text, spans):
+    """Apply non-overlapping spans to a text.
+
+    Returns: (patched text, [Hunk] in order of their place).
+    """
+    eol = line_ending(text)
+    regions = []  # [first offset, last offset, names, spans], whole lines
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        first = text.rfind("\n", 0, span.start) + 1
+        last = span.end
+        if not (first == last or text[last - 1 : last] == "\n"):
+            last = text.find("\n", last) + 1 or len(text)
+        if regions and first < regions[-1][1]:
+            regions[-1][1] = max(last, regions[-1][1])
+            regions[-1][2].append(span)
+        else:
+            regions.append([first, last, [span]])
+    patched, hunks, done = [], [], 0
+    for first, last, members in regions:
+        patched.append(text[done:first])
+        at, new = first, ""
+        for span in members:
+            if span.start < at:
+                raise AssertionError(f"edits {members[0].name} and {span.name} overlap")
+            new += text[at : span.start] + span.new.replace("\n", eol)
+            at = span.end
+        new += text[at:last]
+        names = ", ".join(dict.fromkeys(span.name for span in members))
+        offset = sum(map(len, patched))
+        above = text[text.rfind("\n", 0, max(first - 1, 0)) + 1 : first]
+        below = text[last : text.find("\n", last) + 1 or len(text)]
+        hunks.append(Hunk(names, offset, text[first:last], new, above, below))
+        patched.append(new)
+        done = last
+    patched.append(text[done:])
+    return "".join(patched), hunks
+
+
+def reverse(path, text, hunks, exact):
+    """Undo hunks in a text that may have been edited elsewhere since.
+
+    Args:
+        path: the file's name, for errors.
+        text: the file as it is now.
+        hunks: [Hunk] in order, as apply_spans gave them.
+        exact: the text is as apply_spans left it, so that the offsets hold.
+    Returns: the text without the hunks.
+    Raises: TreeError: the lines of a hunk were changed, so it cannot be undone.
+    """
+    if exact:
+        places = [hunk.offset for hunk in hunks]
+    else:
+        places = _find_again(path, text, hunks)
+    for place, hunk in sorted(zip(places, hunks), key=lambda pair: pair[0], reverse=True):
+        text = text[:place] + hunk.old + text[place + len(hunk.new) :]
+    return text
+
+
+def _find_again(path, text, hunks):
+    places = {}
+    for new in dict.fromkeys(hunk.new for hunk in hunks):
+        group = [hunk for hunk in hunks if hunk.new == new]
+        found = _occurrences(text, new)
+        if len(found) > len(group):
+            wanted = {(hunk.above, hunk.below) for hunk in group}
+            found = [at for at in found if _around(text, at, new) in wanted]
+        if len(found) != len(group):
+            first = group[0]
+            raise TreeError(
+                f"{path}: the edit {first.name!r} cannot be undone: its lines were changed since",
+                found=f"{len(found)} of {len(group)} places",
+                expected=_quote(first.new),
+                hint=f"put these lines back, or the original ones: {_quote(first.old)}; "
+                "nothing was changed",
+            )
+        for hunk, at in zip(group, found):
+            places[id(hunk)] = at
+    return [places[id(hunk)] for hunk in hunks]
+
+
+def _occurrences(text, lines):
+    found, at = [], text.find(lines)
+    while at >= 0:
+        end = at + len(lines)
+        starts = at == 0 or text[at - 1] == "\n"
+        ends = lines.endswith("\n") or end == len(text) or text[end] in "\r\n"
+        if starts and ends:
+            found.append(at)
+        at = text.find(lines, at + 1)
+    return found
+
+
+def _around(text, at, lines):
+    end = at + len(lines)
+    above = text[text.rfind("\n", 0, max(at - 1, 0)) + 1 : at]
+    return above, text[end : text.find("\n", end) + 1 or len(text)]
+
+
+def _quote(lines):
+    return "".join(f"\n    | {line}" for line in lines.splitlines()) or " (no lines)"

@@ -1,0 +1,181 @@
+"""Apply changes to a tree so that it is never left between two states.
+
+Order: stage every new and save every old content in .amcaffe/, write the
+journal, put the files in place one by one, remove the journal, tidy up. While
+the journal is there the old state counts, and :func:`recover` goes back to it;
+before and after, whatever else lies in .amcaffe/ is only litter.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+
+from amcaffe.errors import TreeError
+from amcaffe.install import disk
+from amcaffe.install.edits import digest
+from amcaffe.install.record import FOLDER
+
+JOURNAL, NEW, OLD, SPARE = "journal.json", "new", "old", "spare"
+
+
+@contextlib.contextmanager
+def locked(tree):
+    """Keep a second installer out of the tree; the lock ends with the process."""
+    folder = os.open(tree.root, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TreeError(
+            f"another amcaffe is at work in {tree.root}", hint="wait until it has ended"
+        ) from None
+    else:
+        yield
+    finally:
+        os.close(folder)
+
+
+def interrupted(tree):
+    """True where an earlier run was cut off, so that recover() has something to undo."""
+    return (tree.root / FOLDER / JOURNAL).exists()
+
+
+def apply(tree, changes, make=(), remove=()):
+    """Make all changes, or none.
+
+    Args:
+        changes: objects with path, before, after (bytes, or None for no file).
+        make: folders to make, parents first.  remove: folders to remove where empty.
+    Raises: TreeError: the disk refused; the tree is as it was.
+    """
+    state = tree.root / FOLDER
+    try:
+        _stage(tree, state, changes, make, remove)
+        for folder in make:
+            disk.make_folder(tree.root / folder)
+        for index, change in enumerate(changes):
+            if change.after is None:
+                disk.remove_file(tree.path(change.path))
+            else:
+                disk.replace(state / NEW / str(index), tree.path(change.path))
+        for folder in remove:
+            _remove_if_empty(tree.root / folder)
+        disk.remove_file(state / JOURNAL)
+    except BaseException as error:
+        _roll_back(tree, error)
+        raise
+    with contextlib.suppress(OSError):  # litter does no harm, and the next run removes it
+        _tidy(state)
+
+
+def _roll_back(tree, error):
+    """Recover at once; turn the disk's refusal into a TreeError that says how it ended."""
+    try:
+        recover(tree)
+        ended = "nothing was changed"
+    except OSError:
+        ended = "run the same command again once that is solved: it first restores the tree"
+    if isinstance(error, OSError):
+        raise TreeError(
+            f"cannot write in {tree.root}: {error.strerror}: {error.filename}",
+            expected="a tree in which this user may write, with room on the disk",
+            hint=ended,
+        ) from error
+
+
+def recover(tree):
+    """Undo what an interrupted run has done so far.
+
+    Returns: paths put back, sorted; empty where no run was interrupted.
+    Raises: TreeError: a file was changed since the interruption; nothing is touched.
+    """
+    state = tree.root / FOLDER
+    restored = []
+    if interrupted(tree):
+        journal = json.loads((state / JOURNAL).read_text("ascii"))
+        undo = [entry for entry in journal["files"] if _is_done(tree, entry)]
+        for folder in reversed(journal["removed"]):
+            if not (tree.root / folder).is_dir():
+                disk.make_folder(tree.root / folder)
+        for entry in reversed(undo):
+            target = tree.path(entry["path"])
+            if entry["before"] is None:
+                disk.remove_file(target)
+            else:
+                saved = state / OLD / str(entry["index"])
+                _discard(state / SPARE)
+                disk.write_file(state / SPARE, saved.read_bytes(), _mode(saved))
+                disk.replace(state / SPARE, target)
+            restored.append(entry["path"])
+        for folder in reversed(journal["made"]):
+            _remove_if_empty(tree.root / folder)
+        disk.remove_file(state / JOURNAL)
+    _tidy(state)
+    return sorted(restored)
+
+
+def _stage(tree, state, changes, make, remove):
+    if not state.is_dir():
+        disk.make_folder(state)
+    disk.make_folder(state / NEW)
+    disk.make_folder(state / OLD)
+    entries = []
+    for index, change in enumerate(changes):
+        target = tree.path(change.path)
+        if tree.read(change.path) != change.before:
+            raise TreeError(f"{target} changed while amcaffe was at work", hint="run it again")
+        mode = 0o666 & ~_umask() if change.before is None else _mode(target)
+        if change.before is not None:
+            disk.write_file(state / OLD / str(index), change.before, mode)
+        if change.after is not None:
+            disk.write_file(state / NEW / str(index), change.after, mode)
+        entry = {"index": index, "path": change.path}
+        entries.append({**entry, "before": digest(change.before), "after": digest(change.after)})
+    journal = json.dumps({"files": entries, "made": list(make), "removed": list(remove)})
+    disk.write_file(state / SPARE, journal.encode("ascii"), 0o666 & ~_umask())
+    disk.replace(state / SPARE, state / JOURNAL)
+
+
+def _is_done(tree, entry):
+    """True where a journal's change has been made, False where not yet."""
+    now = digest(tree.read(entry["path"]))
+    if now not in (entry["before"], entry["after"]):
+        raise TreeError(
+            f"{tree.root / entry['path']} was changed after an interrupted run of amcaffe",
+            expected="the file as it was before that run, or as that run wrote it",
+            hint=f"the old file is {FOLDER}/{OLD}/{entry['index']}: put it in place (or delete "
+            "the file if there is none) and run this again; nothing was changed",
+        )
+    return now != entry["before"]
+
+
+def _tidy(state):
+    """Remove what staging left; the folder itself too once nothing else is in it."""
+    for name in (NEW, OLD):
+        if (state / name).is_dir():
+            for path in sorted((state / name).iterdir()):
+                disk.remove_file(path)
+            disk.remove_folder(state / name)
+    _discard(state / SPARE)
+    _remove_if_empty(state)
+
+
+def _discard(path):
+    if path.exists():
+        disk.remove_file(path)
+
+
+def _remove_if_empty(folder):
+    if folder.is_dir() and not any(folder.iterdir()):
+        disk.remove_folder(folder)
+
+
+def _mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

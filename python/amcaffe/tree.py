@@ -1,0 +1,147 @@
+"""A Caffe source tree: is it one, which kind, and reading its files safely."""
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from amcaffe.errors import TreeError
+
+PROTO = "src/caffe/proto/caffe.proto"
+LAYER = "include/caffe/layer.hpp"
+FACTORY = "include/caffe/layer_factory.hpp"
+REQUIRED = (PROTO, LAYER, FACTORY, "include/caffe/common.hpp", "src/caffe/layers", "src/caffe/util")
+
+_COMMENT_OR_STRING = re.compile(
+    r"//(?:\\\r?\n|[^\n])*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL
+)
+
+
+def without_comments(source):
+    """C++ source with each comment turned into blanks; line numbers and offsets stay."""
+
+    def blank(match):
+        text = match.group()
+        return text if text[0] in "\"'" else re.sub(r"[^\n]", " ", text)
+
+    return _COMMENT_OR_STRING.sub(blank, source)
+
+
+class CaffeTree:
+    """Read access to a tree by relative paths with forward slashes.
+
+    Args:
+        root: the folder holding src/caffe and include/caffe.
+    """
+
+    def __init__(self, root):
+        self.root = Path(root).resolve()
+
+    def path(self, relative):
+        """Absolute path of a file of the tree that may be read and replaced.
+
+        Raises: TreeError: the path leads out of the tree, or is a symbolic link.
+        """
+        pure = PurePosixPath(relative)
+        target = self.root / pure
+        parent = target.parent.resolve()
+        outside = self.root != parent and self.root not in parent.parents
+        if pure.is_absolute() or ".." in pure.parts or outside:
+            raise TreeError(
+                f"{target} leads out of the tree {self.root}",
+                found=str(parent / target.name),
+                expected="a file inside the tree",
+                hint="replace the symbolic link by a real folder; nothing was changed",
+            )
+        if target.is_symlink():
+            raise TreeError(
+                f"{target} is a symbolic link",
+                found=f"a link to {os.readlink(target)}",
+                expected="a regular file, which can be edited and put back",
+                hint="replace the link by a copy of the file; nothing was changed",
+            )
+        return target
+
+    def read(self, relative):
+        """The bytes of a file, or None where there is none."""
+        target = self.path(relative)
+        try:
+            return target.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise TreeError(
+                f"cannot read {target}: {error.strerror}", hint="nothing was changed"
+            ) from error
+
+    def text(self, relative):
+        """A file as text in which every byte is one character (latin-1), or None."""
+        data = self.read(relative)
+        return None if data is None else data.decode("latin-1")
+
+    def glob(self, *patterns):
+        """Sorted relative paths of the regular files that match any of the patterns."""
+        found = set()
+        for pattern in patterns:
+            for path in self.root.glob(pattern):
+                if path.is_file():
+                    found.add(path.relative_to(self.root).as_posix())
+        return sorted(found)
+
+
+def require_tree(path):
+    """The CaffeTree at `path`, after checking that our layers can live in it.
+
+    Raises: TreeError: not a Caffe tree (with what is missing), or one whose layer
+        interface is another (NVIDIA's, OpenCL's, Caffe of 2014).
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise TreeError(
+            f"{path} is not a folder" if root.exists() else f"{path} does not exist",
+            expected="the root of a Caffe source tree",
+            hint="`python -m amcaffe.fetch DEST` gets one",
+        )
+    missing = [name for name in REQUIRED if not (root / name).exists()]
+    if missing:
+        raise TreeError(
+            f"{path} is not the root of a Caffe source tree",
+            found="no " + ", no ".join(missing),
+            expected=", ".join(REQUIRED),
+            hint=_where_else(root),
+        )
+    tree = CaffeTree(root)
+    _require_our_interface(tree)
+    return tree
+
+
+def _where_else(root):
+    below = [f"*/{PROTO}", f"*/*/{PROTO}"]
+    near = sorted({match.parents[3] for pattern in below for match in root.glob(pattern)})
+    near += [folder for folder in root.resolve().parents if (folder / PROTO).is_file()]
+    if near:
+        return f"there is a Caffe tree at {near[0]}: give that path"
+    return "`python -m amcaffe.fetch DEST` gets a tree"
+
+
+def _require_our_interface(tree):
+    layer = without_comments(tree.text(LAYER))
+    family = re.search(r"(template\s*<[^>]*>)?\s*class\s+Layer\s*(?:[:{])", layer)
+    found = None
+    if not family:
+        found = "no `class Layer` that we know"
+    elif not re.fullmatch(r"template\s*<\s*typename\s+\w+\s*>", family.group(1) or ""):
+        found = f"`{family.group(1) or 'no template'} class Layer`"
+    if found:
+        raise TreeError(
+            f"{tree.root} has another layer interface ({LAYER})",
+            found=" ".join(found.split()),
+            expected="`template <typename Dtype> class Layer`, as in BVLC/caffe",
+            hint="NVIDIA's (0.16 on), OpenCL and inference-only forks cannot take these layers",
+        )
+    if not re.search(r"#\s*define\s+REGISTER_LAYER_CLASS\b", tree.text(FACTORY)):
+        raise TreeError(
+            f"{tree.root} is a Caffe of 2014 ({FACTORY})",
+            found="no REGISTER_LAYER_CLASS",
+            expected="a tree in which layers register themselves (Caffe of 2015 or later)",
+            hint="`python -m amcaffe.fetch DEST` gets a current tree",
+        )
