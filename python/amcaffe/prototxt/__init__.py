@@ -1,0 +1,146 @@
+"""Render solvers and nets from one description (experiment.Experiment)."""
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+from amcaffe import cli
+from amcaffe.errors import InputError
+from amcaffe.lists import atomic_write
+from amcaffe.prototxt import nets, text
+from amcaffe.prototxt.experiment import BACKENDS, MARGINS, UNITS, Experiment
+
+DEFAULT_MARGINS = ("am-softmax", "combined")
+SUFFIXES = {"softmax": "_softmax", "am-softmax": "", "combined": "_combined"}
+
+
+def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
+    """Every file of an experiment.
+
+    Args:
+        experiment: Experiment.
+        out: folder that they will lie in, as the solvers are to name their nets:
+            relative to where Caffe will be started.
+        margins: heads, of MARGINS; each gives a solver and a net, all share one deploy net.
+    Returns: dict of file name -> text.
+    """
+    first = f"# rendered by: {command(experiment, out, margins)}\n"
+    folder = Path(out).as_posix()
+    files = {}
+    for margin in margins:
+        suffix = SUFFIXES[margin]
+        net = f"face_train_test{suffix}.prototxt"
+        files[f"face_solver{suffix}.prototxt"] = nets.solver(
+            experiment,
+            net if folder == "." else f"{folder}/{net}",
+            experiment.snapshot_prefix + suffix,
+        )
+        files[net] = nets.train_test_net(experiment, margin)
+    files["face_deploy.prototxt"] = nets.deploy_net(experiment)
+    return {name: first + text.render(fields) for name, fields in files.items()}
+
+
+def command(experiment, out, margins):
+    """The command line that renders these files again."""
+    words = ["python", "-m", "amcaffe.prototxt", "--out", Path(out).as_posix()]
+    if tuple(margins) != DEFAULT_MARGINS:
+        words += ["--margin", *margins]
+    for field in dataclasses.fields(Experiment):
+        value, flag = getattr(experiment, field.name), "--" + field.name.replace("_", "-")
+        if value == field.default:
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag[2:])
+        elif field.name == "size":
+            words += [flag, "{}x{}".format(*value)]
+        elif isinstance(value, tuple):
+            words += [flag, *map(str, value)]
+        else:
+            words += [flag, str(value)]
+    return " ".join(map(shlex.quote, words))
+
+
+def main(argv):
+    options = vars(_parser().parse_args(argv))
+    options["steps"] = tuple(options["steps"])
+    out, margins = options.pop("out"), tuple(dict.fromkeys(options.pop("margin")))
+    files = render_files(Experiment(**options), out, margins)
+    for name, content in files.items():
+        atomic_write(Path(out) / name, content)
+        print(Path(out) / name)
+
+
+def _parser():
+    parser = cli.parser(
+        "prototxt",
+        "Render solvers and nets. The defaults are the CASIA-WebFace experiment: 10516\n"
+        "identities, SphereFace's 20-layer net, AM-Softmax with s = 30 and m = 0.35, and a\n"
+        "variant with a combined margin. `caffe train -solver OUT/face_solver.prototxt` then\n"
+        "trains, from the folder that this is run in.",
+        "amcaffe prototxt --out nets --depth 10 --classes 500 --batch 64 \\\n"
+        "      --source faces/train.txt --root faces/",
+    )
+    default = Experiment()
+
+    def add(group, name, help, **kwargs):
+        value = getattr(default, name)
+        joint = "x" if name == "size" else " "
+        shown = joint.join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+        group.add_argument(
+            "--" + name.replace("_", "-"), default=value, help=f"{help} (default: {shown})",
+            **{"type": type(value), "metavar": "X", **kwargs},
+        )
+
+    def switch(group, name, help):
+        flag, value = name.replace("_", "-"), getattr(default, name)
+        group.add_argument(
+            f"--no-{flag}" if value else f"--{flag}", dest=name, help=help, default=value,
+            action="store_false" if value else "store_true",
+        )
+
+    parser.add_argument("--out", default="prototxt", metavar="DIR",
+                        help="folder to write to (default: prototxt)")
+    group = parser.add_argument_group("net")
+    add(group, "depth", "convolutions", choices=sorted(UNITS),
+        metavar="{%s}" % ",".join(map(str, sorted(UNITS))))
+    add(group, "channels", "of the first stage, doubled by each later one", metavar="N")
+    add(group, "features", "dimension of fc5", metavar="N")
+    add(group, "size", "input, HEIGHTxWIDTH", type=_size, metavar="HxW")
+    group = parser.add_argument_group("head")
+    group.add_argument("--margin", nargs="+", choices=MARGINS, default=DEFAULT_MARGINS,
+                       help="heads to render a solver and a net for "
+                            f"(default: {' '.join(DEFAULT_MARGINS)})")
+    add(group, "classes", "identities", metavar="N")
+    add(group, "s", "scale of the cosines")
+    add(group, "m", "AM-Softmax's margin, a cosine")
+    add(group, "m1", "combined: cos(M1 theta + M2) - M3")
+    add(group, "m2", "combined, radians")
+    add(group, "m3", "combined")
+    group = parser.add_argument_group("data")
+    add(group, "backend", "image lists or LMDB", choices=BACKENDS, metavar="{list,lmdb}")
+    add(group, "source", "training list, or LMDB folder", metavar="PATH")
+    add(group, "val", "test list, or LMDB folder", metavar="PATH")
+    add(group, "root", "folder that the lists' paths start from", metavar="DIR")
+    switch(group, "resize", "scale images to --size as they are read")
+    add(group, "mean", "subtracted from BGR values in 0..255")
+    switch(group, "mirror", "do not mirror training images at random")
+    add(group, "batch", "images a batch", metavar="N")
+    group = parser.add_argument_group("solver")
+    add(group, "iter_size", "batches an iteration", metavar="N")
+    add(group, "lr", "learning rate at the start")
+    add(group, "steps", "iterations after which it is divided by 10", type=int, nargs="*",
+        metavar="N")
+    add(group, "max_iter", "iterations", metavar="N")
+    add(group, "weight_decay", "of the weights")
+    add(group, "snapshot", "iterations between snapshots", metavar="N")
+    add(group, "snapshot_prefix", "of their file names; its folder must exist", metavar="PATH")
+    add(group, "test_iter", "test batches of 32; 0: no tests, and --val is not read", metavar="N")
+    add(group, "test_interval", "iterations between tests", metavar="N")
+    return parser
+
+
+def _size(value):
+    height, cross, width = value.lower().partition("x")
+    if not (cross and height.isdigit() and width.isdigit()):
+        raise InputError("prototxt: --size is HEIGHTxWIDTH in pixels", found=repr(value))
+    return int(height), int(width)

@@ -1,0 +1,6 @@
+import sys
+
+from amcaffe import cli
+from amcaffe.prototxt import main
+
+sys.exit(cli.run("prototxt", main))

@@ -1,0 +1,37 @@
+"""Protobuf text format, written from ordered (field, value) pairs. No protobuf needed."""
+
+
+class Token(str):
+    """A value written without quotes: an enum's name."""
+
+
+def render(fields, depth=0):
+    """Text of a message.
+
+    Args:
+        fields: sequence of (name, value); a value is a bool, int, float, str (quoted),
+            Token (not quoted) or, for a message, such a sequence itself. A repeated
+            field stands once for each value.
+    Returns: str, two spaces of indent a level, ending in a newline.
+    """
+    indent = "  " * depth
+    lines = []
+    for name, value in fields:
+        if isinstance(value, (list, tuple)):
+            lines.append(f"{indent}{name} {{\n{render(value, depth + 1)}{indent}}}\n")
+        else:
+            lines.append(f"{indent}{name}: {_scalar(value)}\n")
+    return "".join(lines)
+
+
+def _scalar(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Token):
+        return str(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return repr(value)

@@ -1,0 +1,37 @@
+"""Train a net with pycaffe: progress, metrics, snapshots, resume."""
+
+from amcaffe import cli
+from amcaffe.train.run import Options, train
+
+__all__ = ["Options", "main", "train"]
+
+
+def main(argv):
+    return train(Options(**vars(_parser().parse_args(argv))))
+
+
+def _parser():
+    parser = cli.parser(
+        "train",
+        "Train the net of a solver. DIR receives metrics.csv, snapshots, caffe.log and, at\n"
+        "the end, final.caffemodel and train.json. Paths inside the solver and the net are\n"
+        "relative to the current directory, as for `caffe train`. Ctrl-C and SIGTERM write a\n"
+        "snapshot and stop; --resume goes on from the newest whole one.\n\n"
+        "With one --seed, two runs on the CPU of one machine with one BLAS thread count give\n"
+        "the same numbers. A GPU sums in no fixed order, and a resumed run draws new random\n"
+        "numbers for shuffling and mirroring, so these repeat closely but not exactly.",
+        "amcaffe train --solver prototxt/face_solver.prototxt --out build/casia --gpu 0",
+    )
+    parser.add_argument("--solver", required=True, metavar="FILE", help="solver prototxt")
+    parser.add_argument("--out", required=True, metavar="DIR", help="made where missing")
+    parser.add_argument("--weights", metavar="FILE",
+                        help="caffemodel to start from; layers are matched by name")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on from DIR's newest snapshot (where there is none: start)")
+    parser.add_argument("--gpu", type=int, metavar="N",
+                        help="default: the solver's solver_mode, without one the CPU")
+    parser.add_argument("--iterations", type=int, metavar="N",
+                        help="in all; default: the solver's max_iter")
+    parser.add_argument("--seed", type=int, metavar="N",
+                        help="default: the solver's random_seed, without one a new one each run")
+    return parser

@@ -1,0 +1,157 @@
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from amcaffe import prototxt
+from amcaffe.errors import InputError
+from amcaffe.prototxt import render_files, text
+from amcaffe.prototxt.experiment import UNITS, Experiment
+
+ROOT = Path(__file__).parents[3]
+
+
+def layers(rendered):
+    """{name: type} of a rendered net, in order; a name that stands twice is numbered."""
+    return re.findall(r'^layer \{\n  name: "(\w+)"\n  type: "(\w+)"', rendered, re.M)
+
+
+def test_the_committed_files_are_what_the_renderer_makes():
+    rendered = render_files(Experiment())
+    for name, content in rendered.items():
+        committed = (ROOT / "prototxt" / name).read_text(encoding="utf-8")
+        assert committed == content, f"run: python -m amcaffe.prototxt (prototxt/{name} is stale)"
+    assert {path.name for path in (ROOT / "prototxt").glob("*.prototxt")} == set(rendered)
+
+
+def test_the_first_line_is_the_command_that_renders_the_file_again(tmp_path):
+    experiment = Experiment(
+        depth=10, channels=8, size=(50, 40), m=0.2, resize=True, mirror=False,
+        root="my images/", steps=(5, 7), test_iter=3, weight_decay=1e-05,
+    )
+    first = render_files(experiment, tmp_path, ["softmax", "combined"])
+    line = first["face_deploy.prototxt"].split("\n")[0]
+    words = shlex.split(line.split("rendered by: ")[1])
+    assert words[:3] == ["python", "-m", "amcaffe.prototxt"]
+    prototxt.main(words[3:])
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == first
+
+
+@pytest.mark.parametrize("depth", UNITS)
+def test_depth_counts_the_convolutions(depth):
+    net = render_files(Experiment(depth=depth))["face_train_test.prototxt"]
+    kinds = [kind for _, kind in layers(net)]
+    assert kinds.count("Convolution") == kinds.count("PReLU") == depth
+    assert kinds.count("Eltwise") == (depth - 4) // 2
+
+
+def test_the_20_layer_net_is_the_released_one():
+    stages = {1: 1, 2: 2, 3: 4, 4: 1}
+    names = []
+    for stage, units in stages.items():
+        names += [f"conv{stage}_1", f"relu{stage}_1"]
+        for unit in range(units):
+            a, b = 2 * unit + 2, 2 * unit + 3
+            names += [f"conv{stage}_{a}", f"relu{stage}_{a}", f"conv{stage}_{b}",
+                      f"relu{stage}_{b}", f"res{stage}_{b}"]
+    names += ["fc5", "norm1", "fc6_l2", "label_specific_margin", "fc6_margin_scale",
+              "softmax_loss", "Accuracy"]
+    net = render_files(Experiment())["face_train_test.prototxt"]
+    assert [name for name, _ in layers(net)] == ["data", "data", *names]
+
+
+def test_every_head_starts_from_the_same_layers_with_weights():
+    files = render_files(Experiment(), margins=["softmax", "am-softmax", "combined"])
+
+    def trained(name):
+        return [(n, k) for n, k in layers(files[name])
+                if k in ("Convolution", "PReLU", "InnerProduct")]
+
+    softmax = trained("face_train_test_softmax.prototxt")
+    assert softmax == trained("face_train_test.prototxt")
+    assert softmax == trained("face_train_test_combined.prototxt")
+    assert files["face_train_test_softmax.prototxt"].count("bias_term: false") == 1
+    assert "normalize: true" not in files["face_train_test_softmax.prototxt"]
+
+
+def test_the_solver_runs_on_a_training_list_alone():
+    solver = render_files(Experiment())["face_solver.prototxt"]
+    assert 'net: "prototxt/face_train_test.prototxt"' in solver
+    assert "test_iter" not in solver and "solver_mode" not in solver
+
+
+def test_options_reach_the_text():
+    files = render_files(
+        Experiment(backend="lmdb", source="a/db", batch=7, s=64.0, m=0.4, classes=12, features=128,
+                   test_iter=2),
+        out=".",
+    )
+    net, solver = files["face_train_test.prototxt"], files["face_solver.prototxt"]
+    assert 'net: "face_train_test.prototxt"' in solver and "test_iter: 2" in solver
+    for line in ('type: "Data"', 'source: "a/db"', "backend: LMDB", "batch_size: 7", "value: 64",
+                 "bias: -0.4", "num_output: 12", "num_output: 128"):
+        assert line in net
+
+
+def test_strings_are_escaped_and_floats_are_exact():
+    rendered = text.render([("s", 'a"b\\c\n'), ("f", 0.1), ("g", 5e-324), ("h", 30.0),
+                            ("t", text.Token("MAX")), ("b", True), ("m", [("n", 1)])])
+    assert rendered == (
+        's: "a\\"b\\\\c\\n"\nf: 0.1\ng: 5e-324\nh: 30\nt: MAX\nb: true\nm {\n  n: 1\n}\n'
+    )
+
+
+@pytest.mark.parametrize("change, named", [
+    ({"depth": 18}, "depth"), ({"classes": 1}, "classes"), ({"batch": 0}, "batch"),
+    ({"size": (0, 5)}, "size"), ({"m": -0.1}, "m"), ({"s": float("nan")}, "s"),
+    ({"steps": (9, 4)}, "steps"), ({"lr": 0.0}, "lr"), ({"m3": -1.0}, "m3"),
+])
+def test_impossible_values_are_refused_by_name(change, named):
+    with pytest.raises(InputError, match=f"prototxt: {named} must be"):
+        Experiment(**change)
+
+
+def test_an_lmdb_cannot_be_resized():
+    with pytest.raises(InputError, match="LMDB"):
+        render_files(Experiment(backend="lmdb", resize=True))
+
+
+def test_the_committed_files_parse_and_name_only_known_layers(patched_caffe):
+    from caffe.proto import caffe_pb2
+
+    from amcaffe import caffe_nets
+
+    for path in (ROOT / "prototxt").glob("*.prototxt"):
+        if "solver" in path.name:
+            solver = caffe_nets.read_solver(path)
+            assert (ROOT / solver.net).is_file()
+            assert list(solver.stepvalue) == [16000, 24000, 28000]
+            continue
+        net = caffe_nets.read_net(path)
+        phases = [caffe_pb2.TEST] if "deploy" in path.name else [caffe_pb2.TRAIN, caffe_pb2.TEST]
+        for phase in phases:
+            layers = caffe_nets.layers_in(net, phase)
+            caffe_nets.check_layers(patched_caffe, path, net, layers)
+
+
+def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(patched_caffe, tiny_faces):
+    caffe = Path(patched_caffe.__file__).parents[2] / "build/tools/caffe"
+    if not caffe.exists():
+        pytest.skip(f"no caffe tool beside pycaffe: {caffe}")
+    committed = Experiment()
+    tiny_faces.render(
+        depth=committed.depth, channels=committed.channels, features=committed.features,
+        classes=committed.classes, size=committed.size, batch=2, lr=committed.lr, max_iter=1,
+        resize=True,
+    )
+    for solver in ("face_solver.prototxt", "face_solver_combined.prototxt"):
+        done = subprocess.run(
+            [caffe, "train", "-solver", f"net/{solver}"], cwd=tiny_faces.folder,
+            capture_output=True, text=True, timeout=600,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "Optimization Done" in done.stderr
+    assert (tiny_faces.folder / "face_iter_1.caffemodel").exists()
+    assert (tiny_faces.folder / "face_combined_iter_1.caffemodel").exists()

@@ -1,0 +1,154 @@
+"""Everything about an image list that would kill Caffe is found before Caffe starts."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.usefixtures("stock_caffe")
+
+
+@pytest.fixture
+def check(tiny_faces, monkeypatch):
+    """Check the data layer of the tiny net, from its folder."""
+    from amcaffe import caffe_nets
+    from amcaffe.train.data import check_data
+
+    monkeypatch.chdir(tiny_faces.folder)
+
+    def run():
+        path = "net/face_train_test_softmax.prototxt"
+        net = caffe_nets.read_net(path)
+        layers = caffe_nets.layers_in(net, caffe_nets.TRAIN)
+        return check_data(path, layers, remember="checked.json")
+
+    return run
+
+
+def refusal(check):
+    from amcaffe.errors import InputError
+
+    with pytest.raises(InputError) as caught:
+        check()
+    return str(caught.value)
+
+
+def test_a_good_list_is_counted(check):
+    assert check() == 60
+
+
+@pytest.mark.parametrize("line, complaint", [
+    ("nowhere.png 1", "line 61: img/nowhere.png: no such file"),
+    ("broken.png 1", "line 61: img/broken.png: not an image"),
+    ("empty.png 1", "line 61: img/empty.png: an empty file"),
+    ("cut.jpg 1", "line 61: img/cut.jpg: a truncated JPEG"),
+    ("0.png 6", "line 61: label 6 is not below the net's 6 classes"),
+    ("0.png -1", "line 61: label -1 is negative"),
+    ("0.png 1.5", "line 61: '0.png 1.5' is not `path label`"),
+    ("0.png", "line 61: '0.png' is not `path label`"),
+    ("0.png\t1", "line 61: '0.png\\t1' is not `path label`"),
+    ("", "line 61: a blank line"),
+    ("wide.png 1", "line 61: is 28x30, most images are 28x24"),
+])
+def test_each_kind_of_bad_line_is_named(check, tiny_faces, line, complaint):
+    import cv2
+
+    images = tiny_faces.folder / "img"
+    (images / "broken.png").write_bytes(b"not a picture")
+    (images / "empty.png").write_bytes(b"")
+    cv2.imwrite(str(images / "wide.png"), np.zeros((28, 30, 3), np.uint8))
+    noise = np.random.default_rng(0).integers(0, 255, (28, 24, 3), dtype=np.uint8)
+    jpeg = cv2.imencode(".jpg", noise)[1].tobytes()
+    (images / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    tiny_faces.append(line)
+    said = refusal(check)
+    assert "train.txt: 1 of 61 lines" in said and complaint in said
+
+
+def test_many_bad_lines_are_counted_and_the_first_named(check, tiny_faces):
+    for number in range(20):
+        tiny_faces.append(f"gone{number}.png 0")
+    said = refusal(check)
+    assert "20 of 80 lines" in said and "line 61" in said and "and 15 more" in said
+
+
+def test_paths_may_hold_spaces_and_lines_may_end_in_crlf(check, tiny_faces):
+    (tiny_faces.folder / "img/0.png").rename(tiny_faces.folder / "img/a face.png")
+    lines = tiny_faces.list.read_text().splitlines()
+    tiny_faces.list.write_bytes("\r\n".join(["a face.png 0", *lines[1:], ""]).encode())
+    assert check() == 60
+
+
+def test_sizes_may_differ_where_the_net_resizes(check, tiny_faces):
+    import cv2
+
+    cv2.imwrite(str(tiny_faces.folder / "img/wide.png"), np.zeros((28, 30, 3), np.uint8))
+    tiny_faces.append("wide.png 1")
+    tiny_faces.render(resize=True)
+    assert check() == 61
+
+
+def test_a_crop_larger_than_an_image_is_found(check, tiny_faces):
+    net = tiny_faces.folder / "net/face_train_test_softmax.prototxt"
+    net.write_text(net.read_text().replace("mirror: true", "mirror: true crop_size: 26"))
+    assert "28x24 is smaller than crop_size 26" in refusal(check)
+
+
+def test_a_label_that_the_loss_ignores_is_allowed(check, tiny_faces):
+    tiny_faces.append("0.png -1")
+    net = tiny_faces.folder / "net/face_train_test_softmax.prototxt"
+    net.write_text(net.read_text().replace(
+        "loss_weight: 1", "loss_weight: 1 loss_param { ignore_label: -1 }"
+    ))
+    assert check() == 61
+
+
+@pytest.mark.parametrize("change, complaint", [
+    (lambda path: path.unlink(), "cannot read the list train.txt: No such file"),
+    (lambda path: path.write_text(""), "the list train.txt is empty"),
+])
+def test_a_missing_or_an_empty_list_is_named(check, tiny_faces, change, complaint):
+    change(tiny_faces.list)
+    assert complaint in refusal(check)
+
+
+def test_a_missing_database_is_named(check, tiny_faces):
+    tiny_faces.render(backend="lmdb", source="no/db")
+    assert "no/db" in refusal(check)
+
+
+def test_images_are_decoded_again_only_when_something_changed(check, tiny_faces, monkeypatch):
+    from amcaffe.train import data
+
+    decoded = []
+    real = data.check_images
+    monkeypatch.setattr(
+        data, "check_images", lambda paths, color: decoded.append(len(paths)) or real(paths, color)
+    )
+    check()
+    check()
+    assert decoded == [60]
+    os.utime(tiny_faces.folder / "img/7.png", (1, 1))
+    check()
+    tiny_faces.append("3.png 3")
+    check()
+    assert decoded == [60, 60, 61]
+    (tiny_faces.folder / "checked.json").write_text("[")
+    check()
+    assert decoded == [60, 60, 61, 61]
+    assert json.loads((tiny_faces.folder / "checked.json").read_text())
+
+
+def test_a_changed_class_count_is_checked_against_the_labels_again(check, tiny_faces):
+    check()
+    tiny_faces.render(classes=5)
+    assert "label 5 is not below the net's 5 classes" in refusal(check)
+
+
+def test_the_test_list_of_a_solver_is_checked_too(step, tiny_faces):
+    (tiny_faces.folder / "val.txt").write_text("gone.png 0\n")
+    tiny_faces.render(val="val.txt", test_iter=1)
+    done = step("train", "--solver", tiny_faces.solver, "--out", "out", cwd=tiny_faces.folder)
+    assert done.returncode == 2
+    assert "val.txt: 1 of 1 lines" in done.stderr and "img/gone.png" in done.stderr
