@@ -1,0 +1,73 @@
+// installed by amcaffe
+#ifndef CAFFE_COMBINED_MARGIN_LAYER_HPP_
+#define CAFFE_COMBINED_MARGIN_LAYER_HPP_
+
+#include <vector>
+
+#include "caffe/blob.hpp"
+#include "caffe/layer.hpp"
+#include "caffe/proto/caffe.pb.h"
+#include "caffe/util/margin_math.hpp"
+
+namespace caffe {
+
+/**
+ * @brief Puts a margin on each row's cosine of its own label: @f$ y_{ij} =
+ *        \cos(m_1 \theta + m_2) - m_3 @f$ with @f$ \theta = \arccos x_{ij} @f$
+ *        in radians for @f$ j = t_i @f$, and @f$ y_{ij} = x_{ij} @f$ elsewhere.
+ *
+ * CombinedMarginParameter names the special cases and what happens past
+ * @f$ \pi @f$; margin_math.hpp has the limits of the cosine and the slope. In
+ * the TEST phase the cosines pass through, unless transform_test. May be done
+ * in place: the slopes are kept from the forward pass.
+ *
+ * @param bottom input Blob vector (length 2)
+ *   -# @f$ (N \times C) @f$
+ *      the cosines @f$ x \in [-1, 1]@f$
+ *   -# @f$ (N) @f$
+ *      the labels @f$ t \in \{0, ..., C - 1\} @f$; a negative one leaves its
+ *      row as it is, any other number stops the run
+ * @param top output Blob vector (length 1)
+ *   -# @f$ (N \times C) @f$
+ *      the cosines with the margin @f$ y @f$
+ *
+ * J. Deng, J. Guo, N. Xue, S. Zafeiriou. ArcFace: Additive Angular Margin Loss
+ * for Deep Face Recognition. https://arxiv.org/abs/1801.07698
+ */
+template <typename Dtype>
+class CombinedMarginLayer : public Layer<Dtype> {
+ public:
+  explicit CombinedMarginLayer(const LayerParameter& param)
+      : Layer<Dtype>(param) {}
+  void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+      const vector<Blob<Dtype>*>& top) override;
+  void Reshape(const vector<Blob<Dtype>*>& bottom,
+      const vector<Blob<Dtype>*>& top) override;
+
+  inline const char* type() const override { return "CombinedMargin"; }
+  inline int ExactNumBottomBlobs() const override { return 2; }
+  inline int ExactNumTopBlobs() const override { return 1; }
+  inline bool AllowForceBackward(const int bottom_index) const override {
+    return bottom_index != 1;
+  }
+
+ protected:
+  void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
+      const vector<Blob<Dtype>*>& top) override;
+  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+      const vector<Blob<Dtype>*>& top) override;
+  void Backward_cpu(const vector<Blob<Dtype>*>& top,
+      const vector<bool>& propagate_down,
+      const vector<Blob<Dtype>*>& bottom) override;
+  void Backward_gpu(const vector<Blob<Dtype>*>& top,
+      const vector<bool>& propagate_down,
+      const vector<Blob<Dtype>*>& bottom) override;
+
+  bool active_;  ///< whether this phase has the margin
+  margin::CombinedMargin<Dtype> margin_;
+  Blob<Dtype> slope_;  ///< (N) dy / dx at each row's label
+};
+
+}  // namespace caffe
+
+#endif  // CAFFE_COMBINED_MARGIN_LAYER_HPP_

@@ -1,0 +1,211 @@
+// installed by amcaffe
+#ifndef CAFFE_UTIL_MARGIN_MATH_HPP_
+#define CAFFE_UTIL_MARGIN_MATH_HPP_
+
+#include <cmath>
+
+// Every formula of the margin layers, for the host and for CUDA, without a
+// Caffe header: the .cpp files loop these, the .cu files launch them, and the
+// Python extension exposes them.
+#ifdef __CUDACC__
+#define MARGIN_HD __host__ __device__ inline
+#else
+#define MARGIN_HD inline
+#endif
+
+namespace caffe {
+namespace margin {
+
+/// A function's value and its derivative, from one call, so that Forward and
+/// Backward cannot drift apart.
+template <typename Dtype>
+struct Dual { Dtype value, slope; };
+
+/// x limited to [low, high]; NaN stays NaN, so that a diverged net shows it.
+template <typename Dtype>
+MARGIN_HD Dtype Clip(const Dtype x, const Dtype low, const Dtype high) {
+  return x < low ? low : (x > high ? high : x);
+}
+
+// --- Labels --------------------------------------------------------------
+
+/// The row of the first label that is neither negative (an ignored row) nor
+/// an integer below `classes`; `rows` where there is none. NaN and infinities
+/// are bad labels too.
+template <typename Dtype>
+inline int FirstBadLabel(const int rows, const int classes,
+    const Dtype* label) {
+  for (int i = 0; i < rows; ++i) {
+    if (!(std::isfinite(label[i]) && std::floor(label[i]) == label[i] &&
+          label[i] < classes)) {
+      return i;
+    }
+  }
+  return rows;
+}
+
+// --- Margins: functions of the target's cosine -----------------------------
+
+/// y = x + bias. Unless unconditional, only where x > -bias: a target that a
+/// negative bias would push below zero is left alone. The slope is 1 on both
+/// sides of that step.
+template <typename Dtype>
+struct LabelSpecificAdd {
+  Dtype bias;
+  bool unconditional;
+
+  MARGIN_HD Dual<Dtype> operator()(const Dtype x) const {
+    const Dual<Dtype> result = {
+      unconditional || x > -bias ? x + bias : x, Dtype(1) };
+    return result;
+  }
+};
+
+/// The annealed bias after `iteration` training passes.
+template <typename Dtype>
+inline Dtype AnnealedBias(const Dtype base, const Dtype gamma,
+    const Dtype power, const Dtype low, const Dtype high,
+    const Dtype iteration) {
+  return Clip(base + std::pow(1 + gamma * iteration, power) - 1, low, high);
+}
+
+/// What happens to cos(angle) once the angle m1 * theta + m2 passes pi, where
+/// the cosine would rise again and reward a worse target.
+enum Bound {
+  CLAMP,    ///< the angle stops short of pi, the slope is kept in [0, 2]
+  MONOTONE  ///< the curve goes on falling, and its slope is exact
+};
+
+/**
+ * y = cos(angle) - m3, angle = m1 * theta + m2, theta = acos(x), in radians.
+ *
+ * In either bound x is clipped to +-(1 - 1e-4), as acos has an infinite slope
+ * at +-1, and the angle is at least 0. The slope is taken at the clipped
+ * point rather than set to zero: a target beyond the clip is still trained.
+ *
+ * CLAMP: the angle ends at pi - 1e-4, and the slope
+ * m1 * sin(angle) / sin(theta) is limited to [0, 2].
+ *
+ * MONOTONE, past pi: for m1 = 1, y = x - fall - m3, with insightface's
+ * fall = m2 * sin(m2) (or 1 - cos(m2), where that is more: m2 > 2.33, for
+ * which the curve would otherwise jump up). For other m1, A-Softmax's
+ * (-1)^k * cos(angle) - 2k - m3 with k = floor(angle / pi).
+ */
+template <typename Dtype>
+struct CombinedMargin {
+  Dtype m1, m2, m3;
+  Bound bound;
+
+  MARGIN_HD Dual<Dtype> operator()(const Dtype x) const {
+    const Dtype pi = Dtype(3.14159265358979323846);
+    const Dtype gap = Dtype(1e-4);
+    const Dtype c = Clip(x, gap - 1, 1 - gap);
+    const Dtype theta = std::acos(c);
+    const Dtype raw = m1 * theta + m2;
+    const Dtype angle = Clip(raw, Dtype(0), bound == CLAMP ? pi - gap : raw);
+    Dual<Dtype> y = { std::cos(angle),
+        m1 * std::sin(angle) / std::sqrt((1 - c) * (1 + c)) };
+    if (bound == CLAMP) {
+      y.slope = Clip(y.slope, Dtype(0), Dtype(2));
+    } else if (angle > pi && m1 == 1) {
+      const Dtype insightface = m2 * std::sin(m2);
+      const Dtype continuous = 1 - std::cos(m2);
+      y.value = c - (insightface > continuous ? insightface : continuous);
+      y.slope = 1;
+    } else if (angle > pi) {
+      const Dtype k = std::floor(angle / pi);
+      const Dtype sign = k - 2 * std::floor(k / 2) > 0 ? -1 : 1;
+      y.value = sign * y.value - 2 * k;
+      y.slope = sign * y.slope;
+    }
+    y.value -= m3;
+    return y;
+  }
+};
+
+/// Applies a margin to row i of (rows x classes) logits, in place, and keeps
+/// the slope at the target in slope[i], unless slope is NULL. An ignored row
+/// stays, with slope 1.
+template <typename Dtype, typename Margin>
+MARGIN_HD void ForwardRow(const int i, const int classes, const Dtype* label,
+    const Margin& margin, Dtype* logits, Dtype* slope) {
+  Dual<Dtype> y = { 0, 1 };
+  if (label[i] >= 0) {
+    Dtype* target = logits + i * classes + static_cast<int>(label[i]);
+    y = margin(*target);
+    *target = y.value;
+  }
+  if (slope) { slope[i] = y.slope; }
+}
+
+/// Turns row i of the gradient by ForwardRow's output into that by its input.
+template <typename Dtype>
+MARGIN_HD void BackwardRow(const int i, const int classes, const Dtype* label,
+    const Dtype* slope, Dtype* diff) {
+  if (label[i] >= 0) {
+    diff[i * classes + static_cast<int>(label[i])] *= slope[i];
+  }
+}
+
+// --- Normalisation of a vector: y = x / norm -------------------------------
+
+enum Norm {
+  L2,   ///< sqrt(sum x^2 + 1e-12)
+  L1,   ///< sum |x| + 1e-6
+  UNIT  ///< sqrt(sum x^2); a zero vector stays zero, with gradient zero
+};
+
+/// What one element adds to the sum under the norm, and the direction t in
+/// which the norm grows with that element: d norm / d x = t / norm for L2 and
+/// UNIT, and t for L1.
+template <typename Dtype>
+MARGIN_HD Dual<Dtype> NormTerm(const Norm kind, const Dtype x) {
+  Dual<Dtype> term = { x * x, x };
+  if (kind == L1) {
+    term.value = x < 0 ? -x : x;
+    term.slope = static_cast<Dtype>((x > 0) - (x < 0));
+  }
+  return term;
+}
+
+template <typename Dtype>
+MARGIN_HD Dtype NormOfSum(const Norm kind, const Dtype sum) {
+  return kind == L1 ? sum + Dtype(1e-6)
+      : std::sqrt(kind == L2 ? sum + Dtype(1e-12) : sum);
+}
+
+/// The factor of y = factor * x; 0 for a zero vector.
+template <typename Dtype>
+MARGIN_HD Dtype InverseNorm(const Dtype norm) {
+  return norm > 0 ? 1 / norm : Dtype(0);
+}
+
+/// The gradient by x as diff * dy + direction * t, t being NormTerm's slope.
+template <typename Dtype>
+struct NormGradient { Dtype diff, direction; };
+
+/**
+ * @param norm of the vector
+ * @param factor with y = factor * x, where x is the vector that t and dot are
+ *     taken from: InverseNorm(norm), or 1 where x holds the normalised vector
+ * @param dot sum over the vector of x * dy
+ * @param norm_diff gradient by the norm itself
+ * @param divide false leaves out the division by the norm (fix_gradient)
+ */
+template <typename Dtype>
+MARGIN_HD NormGradient<Dtype> BackwardNorm(const Norm kind, const Dtype norm,
+    const Dtype factor, const Dtype dot, const Dtype norm_diff,
+    const bool divide) {
+  const Dtype scale = divide ? InverseNorm(norm) : Dtype(1);
+  const Dtype along = norm_diff - scale * factor * dot;
+  const NormGradient<Dtype> result = {
+    scale, kind == L1 ? along : along * factor };
+  return result;
+}
+
+}  // namespace margin
+}  // namespace caffe
+
+#undef MARGIN_HD
+
+#endif  // CAFFE_UTIL_MARGIN_MATH_HPP_
