@@ -227,7 +227,7 @@ def _read_plain(path, lines, folds):
     left, right, same = [], [], []
     for number, line in lines:
         fields = line.split("\t") if "\t" in line else line.split()
-        if len(fields) != 3 or fields[2] not in ("0", "1"):
+        if len(fields) != 3 or not all(fields) or fields[2] not in ("0", "1"):
             raise InputError(
                 f"{path}:{number}: no pair",
                 found=repr(line),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from amcaffe import report
 from amcaffe.errors import InputError
@@ -99,7 +100,7 @@ def run(arguments):
             seed=arguments.seed,
             names=features.paths,
         )
-        for run, features in runs.items()
+        for run, features in tqdm(runs.items(), "scoring", unit="run", disable=None, leave=False)
     }
 
     content = summary(name, results, runs, pairs, scope)

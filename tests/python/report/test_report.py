@@ -1,0 +1,283 @@
+import base64
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from amcaffe import report
+from amcaffe.errors import InputError
+from amcaffe.report.plots import DARK, LIGHT
+from amcaffe.verification import tally, verify
+
+HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & $x_1$"
+VOID = {"meta", "img", "source"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced, and collects them, and the text between."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.words = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def results():
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(12), 5)
+    i, j = np.tril_indices(60, -1)
+    fold = random.integers(3, size=len(i))
+    pairs = SimpleNamespace(left=j, right=i, same=labels[i] == labels[j], fold=fold)
+    found = {}
+    for name, noise in (("plain", 1.5), (HOSTILE, 0.9)):
+        matrix = random.normal(size=(12, 16))[labels] + noise * random.normal(size=(60, 16))
+        found[name] = verify(matrix, pairs, labels, (0.1, 0.0001))
+    return found
+
+
+@pytest.fixture(scope="module")
+def curves():
+    steps = np.arange(1, 201)
+    metrics = dict(iteration=steps, loss=100 / steps, lr=0.1 / steps, images_per_second=0 * steps)
+    return {"plain": metrics, HOSTILE: metrics}
+
+
+def drawn(drawing):
+    """The figure of a drawing, before it becomes an image."""
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    drawing.draw(figure, LIGHT)
+    return figure
+
+
+def write(tmp_path, *sections, title="Title", lede="Lede."):
+    path = tmp_path / "report.html"
+    report.write_report(path, title, lede, *sections)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole_page(tmp_path_factory, results, curves):
+    return write_whole_page(tmp_path_factory.mktemp("page"), results, curves)
+
+
+def write_whole_page(tmp_path, results, curves):
+    cv2 = pytest.importorskip("cv2")
+    cv2.imwrite(str(tmp_path / "a&b.png"), np.full((200, 100, 3), 80, np.uint8))
+    return write(
+        tmp_path,
+        *report.result_sections(results),
+        report.section(
+            HOSTILE,
+            report.paragraph(HOSTILE),
+            report.facts({HOSTILE: HOSTILE, "images": 3}),
+            report.table(HOSTILE, [HOSTILE, "b"], [[HOSTILE, HOSTILE]]),
+            report.picture(report.training_plot(curves), HOSTILE, HOSTILE),
+            report.gallery(HOSTILE, [(["a&b.png"], HOSTILE, HOSTILE)], tmp_path),
+        ),
+        report.protocol_section(results, (HOSTILE,), HOSTILE),
+        title=HOSTILE,
+        lede=HOSTILE,
+    )
+
+
+def test_a_page_with_everything_is_balanced_and_escapes_every_text(whole_page):
+    page = Page(whole_page)
+    assert page.all("script") == []
+    assert "".join(page.words).count(HOSTILE) >= 12
+    assert sum(HOSTILE in image["alt"] for image in page.all("img")) == 3
+    assert page.all("img")[-1]["alt"] == "a&b.png"
+
+
+def test_a_page_fetches_nothing(whole_page):
+    page = Page(whole_page)
+    links = [
+        attributes[name]
+        for _, attributes in page.tags
+        for name in ("src", "srcset", "href")
+        if name in attributes
+    ]
+    assert len(links) == 7
+    for link in links:
+        kind, content = re.fullmatch(r"data:image/(svg\+xml|png);base64,(.*)", link).groups()
+        image = base64.b64decode(content, validate=True)
+        assert image.startswith(b"<?xml" if kind == "svg+xml" else b"\x89PNG")
+    policy = page.all("meta")[2]["content"]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+
+
+def test_a_page_can_be_read_without_seeing_it(whole_page, results):
+    page = Page(whole_page)
+    assert page.all("html") == [{"lang": "en"}]
+    assert all(image["alt"] for image in page.all("img"))
+    assert {cell["scope"] for cell in page.all("th")} == {"col", "row"}
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)][:2] == ["h1", "h2"]
+    spoken = page.all("img")[0]["alt"]
+    for result in results.values():
+        assert f"{100 * result.tar[0.1][0]:.2f} %" in spoken
+
+
+def test_a_page_follows_the_colour_scheme_of_its_reader(whole_page):
+    sources = Page(whole_page).all("source")
+    assert len(sources) == 3
+    assert {source["media"] for source in sources} == {"screen and (prefers-color-scheme: dark)"}
+    dark = base64.b64decode(sources[0]["srcset"].split(",")[1]).decode()
+    assert DARK.ink in dark and LIGHT.ink not in dark
+    assert "@media (prefers-color-scheme: dark)" in whole_page and "@media print" in whole_page
+
+
+def test_the_same_sections_give_the_same_page(tmp_path, whole_page, results, curves):
+    assert write_whole_page(tmp_path, results, curves) == whole_page
+
+
+def test_a_page_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write .*file/report.html"):
+        report.write_report(tmp_path / "file" / "report.html", "Title", "Lede.")
+
+
+def test_the_roc_plot_shows_the_rates_that_are_reported(results):
+    tallies = {name: result.tally for name, result in results.items()}
+    axes = drawn(report.roc_plot(tallies, (0.1, 0.0001))).axes[0]
+    for k, result in enumerate(results.values()):
+        curve, marks = axes.lines[2 * k], axes.lines[2 * k + 1]
+        assert marks.get_xdata().tolist() == [0.1]  # 1650 impostor pairs do not resolve 0.0001
+        assert marks.get_ydata().tolist() == [result.tar[0.1][0]]
+        far, tar = curve.get_xdata(), curve.get_ydata()
+        assert (far[0], far[-1], tar[-1]) == (pytest.approx(1 / 1650), 1, 1)
+        assert (np.diff(tar) >= 0).all()
+        assert tar[far.tolist().index(0.1)] == result.tar[0.1][0]
+    assert axes.get_xlim()[0] == pytest.approx(1 / 1650)
+
+
+def test_runs_differ_in_their_dashes_as_well_as_in_colour(results):
+    tallies = {name: result.tally for name, result in results.items()}
+    one, _, other, _ = drawn(report.roc_plot(tallies, (0.1,))).axes[0].lines
+    assert one.get_color() != other.get_color()
+    assert one.get_linestyle() != other.get_linestyle()
+
+
+def test_perfect_runs_can_be_plotted():
+    counts = tally(np.array([0.9, 0.9, 0.1, 0.1]), np.array([True, True, False, False]))
+    for drawing in (
+        report.roc_plot({"a": counts}, (0.5,)),
+        report.score_plot({"a": counts}, {"a": 0.5}),
+    ):
+        assert drawing.svg().startswith(b"<?xml")
+
+
+def test_the_histograms_hold_all_pairs_and_mark_the_threshold(results):
+    tallies = {name: result.tally for name, result in results.items()}
+    panels = drawn(report.score_plot(tallies, {name: 0.25 for name in results})).axes
+    assert len(panels) == 2
+    for axes in panels:
+        for stairs in axes.patches:
+            assert stairs.get_data().values.sum() == pytest.approx(1)
+        assert axes.lines[0].get_xdata() == [0.25, 0.25]
+
+
+def test_a_name_is_shown_as_it_is_and_never_hidden_from_the_legend(results):
+    counts = results["plain"].tally
+    names = ["_hidden", "$x_1$"]
+    legend = drawn(report.roc_plot(dict.fromkeys(names, counts))).axes[0].get_legend()
+    shown = [text.get_text().strip("\N{ZERO WIDTH SPACE}") for text in legend.get_texts()]
+    assert shown == ["_hidden", r"\$x_1\$"]
+
+
+def test_the_training_plot_smooths_noise_but_not_a_straight_line():
+    steps = np.arange(1000)
+    noise = np.random.default_rng(0).normal(size=1000)
+    for loss, check in (
+        (steps * 2.0, lambda smooth: np.allclose(smooth, steps * 2.0)),
+        (noise, lambda smooth: smooth[100:-100].std() < 0.4),
+        (noise[:3], lambda smooth: np.allclose(smooth, noise[:3])),
+    ):
+        metrics = dict(iteration=steps[: len(loss)], loss=loss, lr=np.ones(len(loss)))
+        raw, smooth = drawn(report.training_plot({"a": metrics})).axes[0].lines
+        assert np.array_equal(raw.get_ydata(), loss)
+        assert check(smooth.get_ydata())
+
+
+def test_a_learning_rate_of_zero_can_be_plotted(curves):
+    stopped = {**curves["plain"], "lr": np.zeros(200)}
+    rate = drawn(report.training_plot({"plain": stopped})).axes[1]
+    assert rate.get_yscale() == "linear"
+
+
+def metrics(tmp_path, text):
+    path = tmp_path / "metrics.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+HEADER = "iteration,loss,lr,images_per_second,test_loss\n"
+
+
+def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
+    found = report.read_metrics(metrics(tmp_path, HEADER + "10,2.5,0.1,88,\n20,2,0.1,90,1\n"))
+    assert {name: column.tolist() for name, column in found.items()} == {
+        "iteration": [10, 20], "loss": [2.5, 2], "lr": [0.1, 0.1], "images_per_second": [88, 90],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "hold no line of figures"),
+        (HEADER, "hold no line of figures"),
+        (HEADER + "10,2.5,0.1,88,\n20,two,0.1,88,\n", "metrics.csv:3: loss is no number"),
+        (HEADER + "10,2.5\n", "metrics.csv:2: lr is no number"),
+        ("iteration,loss\n10,2.5\n", "metrics.csv:1: the metrics lack lr, images_per_second"),
+    ],
+)
+def test_broken_metrics_are_refused_with_file_and_line(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        report.read_metrics(metrics(tmp_path, text))
+
+
+def test_metrics_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(InputError, match="none.csv: No such file"):
+        report.read_metrics(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((400, 300), (112, 84)), ((112, 96), (112, 96)), ((60, 50), (60, 50))]
+)
+def test_a_portrait_is_at_most_112_pixels_high_and_keeps_its_shape(tmp_path, size, expected):
+    cv2 = pytest.importorskip("cv2")
+    path = str(tmp_path / "face.png")
+    cv2.imwrite(path, np.full((*size, 3), (10, 120, 240), np.uint8))
+    image = cv2.imdecode(np.frombuffer(report.portrait(path), np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (*expected, 3)
+    assert (image == (10, 120, 240)).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_a_portrait_of_what_is_no_image_names_the_file(tmp_path, content):
+    pytest.importorskip("cv2")
+    (tmp_path / "face.png").write_bytes(content)
+    with pytest.raises(InputError, match="face.png is no image"):
+        report.portrait(tmp_path / "face.png")
+    with pytest.raises(InputError, match="none.png: No such file"):
+        report.portrait(tmp_path / "none.png")
