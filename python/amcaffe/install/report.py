@@ -46,7 +46,7 @@ def installed(tree, plan, named):
         elif change.path in plan.edits:
             print(f"  edited    {change.path}: {', '.join(plan.edits[change.path])}")
         else:
-            print(f"  {'wrote ' if change.before is None else 'updated'}   {change.path}")
+            print(f"  {'wrote' if change.before is None else 'updated':<9} {change.path}")
     _notes(plan)
     totals = f"{len(plan.record.files)} files and edits in {len(plan.record.hosts)} files"
     if changes:
@@ -64,14 +64,14 @@ def uninstalled(tree, plan):
     count = 0
     for change in plan.changes:
         if not change.path.startswith(FOLDER):
-            print(f"  {'removed ' if change.after is None else 'restored'}  {change.path}")
+            print(f"  {'removed' if change.after is None else 'restored':<9} {change.path}")
             count += 1
     print(f"took amcaffe out of {tree.root}: {count} files removed or restored")
 
 
 def _notes(plan):
-    for name in plan.unneeded:
-        print(f"  not needed: {name}")
+    if plan.unneeded:
+        print(f"  not needed: {', '.join(plan.unneeded)}")
     for what in plan.present:
         print(f"  left alone, as it is there already: {what}")
     for message, numbers in plan.record.numbers.items():
