@@ -138,7 +138,7 @@ def _require_our_interface(tree):
             expected="`template <typename Dtype> class Layer`, as in BVLC/caffe",
             hint="NVIDIA's (0.16 on), OpenCL and inference-only forks cannot take these layers",
         )
-    if not re.search(r"#\s*define\s+REGISTER_LAYER_CLASS\b", tree.text(FACTORY)):
+    if not re.search(r"#\s*define\s+REGISTER_LAYER_CLASS\b", without_comments(tree.text(FACTORY))):
         raise TreeError(
             f"{tree.root} is a Caffe of 2014 ({FACTORY})",
             found="no REGISTER_LAYER_CLASS",

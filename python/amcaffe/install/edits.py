@@ -68,7 +68,8 @@ def apply_spans(text, spans):
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
         first = text.rfind("\n", 0, span.start) + 1
         last = span.end
-        if not (first == last or text[last - 1 : last] == "\n"):
+        at_line_start = last == 0 or text[last - 1] == "\n"
+        if not (at_line_start and span.new.endswith("\n")):
             last = text.find("\n", last) + 1 or len(text)
         if regions and first < regions[-1][1]:
             regions[-1][1] = max(last, regions[-1][1])

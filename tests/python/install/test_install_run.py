@@ -164,7 +164,8 @@ def test_an_upgrade_is_one_run(install, tree, project, capsys):
         },
     )
     (project / "layers/flip_layer.cu").unlink()
-    edit(project / "proto/toadd.proto", "Bound bound = 1", "float m = 2;\n  optional Bound bound = 1")
+    bound = "optional Bound bound = 1"
+    edit(project / "proto/toadd.proto", bound, "optional float m = 2;\n  " + bound)
     capsys.readouterr()
     install()
     out = capsys.readouterr().out
@@ -397,7 +398,8 @@ def test_a_stale_generated_header_is_warned_about(install, tree, capsys):
 
 def test_a_moved_field_number_is_kept_and_printed(install, tree, project, capsys):
     proto = tree / "src/caffe/proto/caffe.proto"
-    edit(proto, "  optional string type = 2;\n", "  optional string type = 2;\n  optional int32 x = 212;\n")
+    kind = "  optional string type = 2;\n"
+    edit(proto, kind, kind + "  optional int32 x = 212;\n")
     install()
     assert "LayerParameter.flip_param = 4002" in capsys.readouterr().out
     record = json.loads((tree / ".amcaffe/manifest.json").read_text())

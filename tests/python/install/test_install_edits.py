@@ -1,0 +1,140 @@
+"""Edits of text, their reversal, and each edit of the host's files."""
+
+import random
+
+import pytest
+
+from amcaffe.errors import TreeError
+from amcaffe.install.edits import Span, apply_spans, reverse
+from amcaffe.install.host_edits import HOST_EDITS
+
+# What a unit with a regular expression is to do: name -> [(before, after)].
+SAMPLES = {
+    "opencv-4 imread flags": [
+        ("cv::imread(f, CV_LOAD_IMAGE_COLOR);", "cv::imread(f, cv::IMREAD_COLOR);"),
+        ("#define CV_LOAD_IMAGE_COLOR 1", "#define CV_LOAD_IMAGE_COLOR 1"),
+        ("#ifdef CV_LOAD_IMAGE_COLOR", "#ifdef CV_LOAD_IMAGE_COLOR"),
+        ("MY_CV_LOAD_IMAGE_COLOR", "MY_CV_LOAD_IMAGE_COLOR"),
+    ],
+    "opencv-4 colour codes": [
+        ("cvtColor(a, b, CV_BGR2GRAY); c = CV_YCrCb2BGR;",
+         "cvtColor(a, b, cv::COLOR_BGR2GRAY); c = cv::COLOR_YCrCb2BGR;"),
+        ("CV_8UC3 CV_32FC1 CV_MAJOR_VERSION", "CV_8UC3 CV_32FC1 CV_MAJOR_VERSION"),
+    ],
+    "opencv-4 codec properties": [
+        ("cap.get(CV_CAP_PROP_FRAME_COUNT)", "cap.get(cv::CAP_PROP_FRAME_COUNT)"),
+        ("CV_IMWRITE_JPEG_QUALITY", "cv::IMWRITE_JPEG_QUALITY"),
+    ],
+    "opencv-5 without the C interface": [
+        ("#include <opencv2/highgui/highgui.hpp>\n#include <opencv2/highgui/highgui_c.h>\nx",
+         "#include <opencv2/highgui/highgui.hpp>\nx"),
+        ("#include <opencv2/highgui/highgui_c.h>\nx", "#include <opencv2/highgui/highgui.hpp>\nx"),
+    ],
+    "cmake-4 minimum version": [
+        ("cmake_minimum_required(VERSION 2.8.7)", "cmake_minimum_required(VERSION 2.8.7...3.10)"),
+        ("cmake_minimum_required(VERSION 3.1)", "cmake_minimum_required(VERSION 3.1...3.10)"),
+        ("cmake_minimum_required(VERSION 3.10)", "cmake_minimum_required(VERSION 3.10)"),
+        ("cmake_minimum_required(VERSION 2.8.7...3.10)",
+         "cmake_minimum_required(VERSION 2.8.7...3.10)"),
+    ],
+    "python-3.12 unittest aliases": [
+        ("self.assertEquals(a, b)", "self.assertEqual(a, b)"),
+        ("self.assertEqual(a, b)", "self.assertEqual(a, b)"),
+        ("with self.assertRaisesRegexp(E, r):", "with self.assertRaisesRegex(E, r):"),
+    ],
+}  # fmt: skip
+REGEX = [unit for unit in HOST_EDITS if unit.regex]
+LITERAL = [unit for unit in HOST_EDITS if not unit.regex]
+
+
+def by_name(unit):
+    return unit.name
+
+
+def patched(unit, text):
+    return apply_spans(text, unit.spans(text))[0]
+
+
+def test_the_names_are_unique_and_each_pattern_has_its_sample():
+    assert len({unit.name for unit in HOST_EDITS}) == len(HOST_EDITS)
+    assert {unit.name for unit in REGEX} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("unit", REGEX, ids=by_name)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_pattern_changes_what_it_should_and_no_more(unit, newline):
+    for before, after in SAMPLES[unit.name]:
+        before, after = (x.replace("\n", newline) for x in (before, after))
+        assert patched(unit, before + newline) == after + newline
+
+
+@pytest.mark.parametrize("unit", LITERAL, ids=by_name)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_literal_edit_is_made_whole_or_not_at_all_and_only_once(unit, newline):
+    whole = "\n".join(["top", *(old for old, _ in unit.changes), "end"])
+    wanted = "\n".join(["top", *(new for _, new in unit.changes), "end"])
+    whole, wanted = (x.replace("\n", newline) for x in (whole, wanted))
+    assert patched(unit, whole) == wanted
+    if len(unit.changes) > 1:
+        for old, _ in unit.changes:
+            assert unit.spans(whole.replace(old.replace("\n", newline), "?")) == []
+
+
+@pytest.mark.parametrize("unit", HOST_EDITS, ids=by_name)
+def test_an_edit_says_why_and_leaves_other_text_alone(unit):
+    assert unit.why and unit.files
+    assert unit.spans("nothing of the kind\n") == []
+
+
+def spans_of(text, random):
+    """Some non-overlapping spans: insertions, replacements, within and across lines."""
+    cuts = sorted(random.sample(range(len(text) + 1), 6))
+    found = []
+    for number, (start, end) in enumerate(zip(cuts[::2], cuts[1::2])):
+        end = start if random.random() < 0.3 else end
+        new = f"<{number}>" + "\n" * random.randrange(3) + "new"
+        found.append(Span(f"edit {number}", start, end, new))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_edits_are_undone_exactly(seed):
+    source = random.Random(seed)
+    newline = source.choice(["\n", "\r\n"])
+    text = "".join(f"line {i} {source.random()}{newline}" for i in range(source.randrange(3, 12)))
+    text = text[: len(text) - source.choice([0, len(newline)])]
+    spans = spans_of(text, source)
+    result, hunks = apply_spans(text, spans)
+    expected = text
+    for span in reversed(spans):
+        expected = expected[: span.start] + span.new.replace("\n", newline) + expected[span.end :]
+    assert result == expected
+    assert reverse("file", result, hunks, exact=True) == text
+    assert reverse("file", result, hunks, exact=False) == text
+
+
+def test_equal_edits_are_told_apart_by_their_surroundings():
+    text = "a\nold\nb\nc\nold\nd\n"
+    spans = [Span("x", text.index("old"), text.index("old") + 3, "new"),
+             Span("x", text.rindex("old"), text.rindex("old") + 3, "new")]  # fmt: skip
+    result, hunks = apply_spans(text, spans)
+    user = "new\n" + result + "e\nnew\n"
+    assert reverse("file", user, hunks, exact=False) == "new\n" + text + "e\nnew\n"
+
+
+def test_edits_that_cannot_be_told_from_the_users_lines_are_a_conflict():
+    result, hunks = apply_spans("a\nold\nb\n", [Span("x", 2, 5, "new")])
+    with pytest.raises(TreeError, match="file: the edit 'x' cannot be undone"):
+        reverse("file", result + result, hunks, exact=False)
+
+
+def test_a_line_that_was_changed_is_a_conflict_that_shows_both():
+    result, hunks = apply_spans("a\nold\nb\n", [Span("x", 2, 5, "new")])
+    with pytest.raises(TreeError) as caught:
+        reverse("file", result.replace("new", "newer"), hunks, exact=False)
+    assert "| new" in str(caught.value) and "| old" in str(caught.value)
+
+
+def test_overlapping_edits_are_a_fault_of_the_package():
+    with pytest.raises(AssertionError, match="overlap"):
+        apply_spans("abcdef\n", [Span("x", 0, 4, "1"), Span("y", 2, 5, "2")])

@@ -1,0 +1,59 @@
+"""The installer on a real Caffe tree. AMCAFFE_TEST_TREE names one, which is only copied."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from standins import mtimes, snapshot
+
+from amcaffe.install import main
+from amcaffe.install.host_edits import HOST_EDITS
+from amcaffe.install.record import load
+from amcaffe.tree import PROTO, CaffeTree
+
+# What upstream's last commit does not have, and forks do.
+NOT_IN_UPSTREAM = {"opencv-4 colour codes", "opencv-4 codec properties"}
+
+
+@pytest.fixture
+def real(tmp_path):
+    source = os.environ.get("AMCAFFE_TEST_TREE")
+    if not source:
+        pytest.skip("AMCAFFE_TEST_TREE does not name a Caffe tree")
+    root = tmp_path / "caffe"
+    unneeded = shutil.ignore_patterns(".git", "build", "docs", "data", "models", "__pycache__")
+    shutil.copytree(source, root, symlinks=True, ignore=unneeded)
+    main([str(root), "--uninstall"])  # the tree given may be one that is patched already
+    return root
+
+
+def test_upstream_gets_every_edit_and_comes_back_byte_for_byte(real, capsys):
+    pristine = snapshot(real)
+    main([str(real)])
+    record = load(CaffeTree(real))
+    names = {
+        name
+        for host in record.hosts.values()
+        for hunk in host.hunks
+        for name in hunk.name.split(", ")
+    }
+    assert {edit.name for edit in HOST_EDITS} - names == NOT_IN_UPSTREAM
+    assert record.numbers["LayerParameter"]["label_specific_add_param"] == 241
+    assert record.numbers["LayerParameter"]["normalized_inner_product_param"] == 4001
+    before = mtimes(real)
+    main([str(real)])
+    assert mtimes(real) == before
+    assert "nothing to do" in capsys.readouterr().out
+    main([str(real), "--uninstall"])
+    assert snapshot(real) == pristine
+
+
+def test_protoc_accepts_the_patched_proto(real, tmp_path):
+    protoc = shutil.which("protoc")
+    if not protoc:
+        pytest.skip("no protoc on PATH")
+    main([str(real)])
+    folder = str((real / PROTO).parent)
+    command = [protoc, f"-I{folder}", f"--python_out={tmp_path}", "caffe.proto"]
+    assert not subprocess.run(command, check=True, capture_output=True).stderr
