@@ -81,13 +81,13 @@ def run(arguments):
                 hint="extract from a list with labels (`path label` a line), or give --pairs FILE",
             )
         pairs = balanced_pairs(first.labels, arguments.folds, seed=arguments.seed)
-        title = "Balanced pairs of unseen people"
+        title = "Verification on balanced pairs"
         name = f"{arguments.folds}-fold balanced pairs, all pairs"
         scope = "TAR, EER and AUC are over all pairs of the images."
     else:
         named = read_pairs(arguments.pairs, arguments.folds)
         pairs = locate(named, first.paths, first.labels, arguments.allow_missing)
-        title = f"Pairs of {Path(arguments.pairs).name}"
+        title = f"Verification on {Path(arguments.pairs).name}"
         name = f"{len(np.unique(pairs.fold))}-fold listed pairs"
         scope = "TAR, EER and AUC are over the pairs of the list."
     results = {
@@ -98,7 +98,7 @@ def run(arguments):
             fars,
             all_pairs=arguments.pairs is None,
             seed=arguments.seed,
-            names=features.paths,
+            names=[f"{run}: {path}" for path in features.paths],
         )
         for run, features in tqdm(runs.items(), "scoring", unit="run", disable=None, leave=False)
     }

@@ -183,7 +183,7 @@ def test_a_zero_feature_is_refused_and_named():
     matrix, paths, labels = faces()
     matrix[7] = 0
     save("f", matrix, paths, labels)
-    with pytest.raises(InputError, match=re.escape(f"row 7 ({paths[7]}) is all zeros")):
+    with pytest.raises(InputError, match=re.escape(f"row 7 (f: {paths[7]}) is all zeros")):
         main(["pairs", "f.npy", "--out", "out"])
 
 
