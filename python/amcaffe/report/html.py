@@ -50,8 +50,8 @@ h3 { font-size: 1rem; margin: 1.25rem 0 0.6rem; }
 .gallery li { background: var(--tint); border-radius: 6px; padding: 0.5rem; max-width: 100%; }
 .gallery span { display: flex; flex-wrap: wrap; gap: 2px; }
 .gallery img { height: 112px; width: auto; border-radius: 3px; display: block; }
-.gallery small { display: block; width: 0; min-width: 100%; color: var(--soft); font-size: 0.8rem; line-height: 1.35;
-  margin-top: 0.4rem; overflow-wrap: anywhere; }
+.gallery small { display: block; width: 0; min-width: 100%; color: var(--soft);
+  font-size: 0.8rem; line-height: 1.35; margin-top: 0.4rem; overflow-wrap: anywhere; }
 .gallery small b { color: var(--ink); font-weight: 600; }
 @media print { :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --tint: #fff; }
   main { max-width: none; padding: 0; } body { font-size: 10.5pt; }

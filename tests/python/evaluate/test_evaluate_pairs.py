@@ -9,6 +9,7 @@ import pytest
 from amcaffe.errors import InputError
 from amcaffe.evaluate import main
 from amcaffe.features import save_features
+from amcaffe.report.plots import Drawing
 from amcaffe.verification import pair_scores, tar_at_far, unit_rows
 
 ATT_FACES = Path(__file__).parents[4] / "shared" / "data" / "att_faces"
@@ -18,6 +19,17 @@ FILES = ["report.html", "report.json", "roc.png", "scores.png"]
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def plotted():
+    """Asked for by tests that look at the plots; the others save their time."""
+
+
+@pytest.fixture(autouse=True)
+def plotted_where_looked_at(request, monkeypatch):
+    if "plotted" not in request.fixturenames:
+        monkeypatch.setattr(Drawing, "_render", lambda *_, **__: b"")
 
 
 def faces(number=24, each=6, noise=0.9, seed=0, size=24):
@@ -39,7 +51,7 @@ def report(out="out"):
     return json.loads(Path(out, "report.json").read_text(encoding="utf-8"))
 
 
-def test_a_run_is_measured_and_reported_in_four_files(capsys):
+def test_a_run_is_measured_and_reported_in_four_files(plotted, capsys):
     matrix, paths, labels = faces()
     save("features", matrix, paths, labels)
     main(["pairs", "plain=features.npy", "--out", "a/b", "--far", "0.1", "0.01"])
@@ -60,6 +72,7 @@ def test_a_run_is_measured_and_reported_in_four_files(capsys):
     assert content["protocol"]["folds_share_people"] is False
     # 24 people in ten folds: two of six images in the smallest.
     assert run["pairs"]["accuracy"] == {"matched": 300, "mismatched": 300}
+    assert Path("a/b/roc.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert re.search(rf"plain +{100 * run['accuracy']:.2f} \+- ", printed)
     assert printed.splitlines()[-4:] == [
@@ -67,7 +80,7 @@ def test_a_run_is_measured_and_reported_in_four_files(capsys):
     ]
 
 
-def test_the_same_input_gives_the_same_bytes():
+def test_the_same_input_gives_the_same_bytes(plotted):
     save("f", *faces())
     for out in ("one", "two"):
         main(["pairs", "f.npy", "--out", out])
@@ -293,7 +306,7 @@ def test_the_command_line_ends_with_status_2_and_one_message(step):
     assert "example:\n  python -m amcaffe.evaluate pairs" in done.stdout
 
 
-def test_real_photographs_are_measured_by_their_pixels():
+def test_real_photographs_are_measured_by_their_pixels(plotted):
     """Raw pixels of ten people who were photographed in one studio: far from chance."""
     if not ATT_FACES.is_dir():
         pytest.skip("no ../shared/data/att_faces beside this checkout")
