@@ -1,0 +1,91 @@
+// installed by amcaffe
+#ifndef CAFFE_TEST_LAYER_TEST_UTIL_HPP_
+#define CAFFE_TEST_LAYER_TEST_UTIL_HPP_
+
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "caffe/blob.hpp"
+#include "caffe/layer.hpp"
+
+namespace caffe {
+
+/// Reshapes a blob and gives it these values.
+template <typename Dtype>
+void SetBlob(const vector<int>& shape, const vector<double>& values,
+    Blob<Dtype>* blob) {
+  blob->Reshape(shape);
+  CHECK_EQ(blob->count(), static_cast<int>(values.size()));
+  for (int i = 0; i < blob->count(); ++i) {
+    blob->mutable_cpu_data()[i] = values[i];
+  }
+}
+
+/// The largest error that rounding explains, for values of about 1.
+template <typename Dtype>
+Dtype Tolerance() {
+  return sizeof(Dtype) == sizeof(float) ? Dtype(2e-6) : Dtype(1e-11);
+}
+
+template <typename Dtype>
+void ExpectNear(const vector<double>& expected, const Dtype* found,
+    const Dtype tolerance = Tolerance<Dtype>()) {
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(expected[i], found[i], tolerance) << "at element " << i;
+  }
+}
+
+/// Runs a layer backward from these gradients of its first top to its first
+/// bottom.
+template <typename Dtype>
+void BackwardFrom(const vector<double>& top_diff,
+    const vector<Blob<Dtype>*>& top, const vector<Blob<Dtype>*>& bottom,
+    Layer<Dtype>* layer) {
+  CHECK_EQ(top[0]->count(), static_cast<int>(top_diff.size()));
+  for (int i = 0; i < top[0]->count(); ++i) {
+    top[0]->mutable_cpu_diff()[i] = top_diff[i];
+  }
+  vector<bool> propagate_down(bottom.size(), false);
+  propagate_down[0] = true;
+  layer->Backward(top, propagate_down, bottom);
+}
+
+template <typename Dtype>
+vector<double> DataOf(const Blob<Dtype>& blob) {
+  return vector<double>(blob.cpu_data(), blob.cpu_data() + blob.count());
+}
+
+template <typename Dtype>
+vector<double> DiffOf(const Blob<Dtype>& blob) {
+  return vector<double>(blob.cpu_diff(), blob.cpu_diff() + blob.count());
+}
+
+/// A layer with a margin takes the first top in place of the first bottom:
+/// outputs and gradients must be those of separate blobs.
+template <typename Dtype>
+void ExpectSameInPlace(const LayerParameter& param,
+    const vector<Blob<Dtype>*>& bottom, const vector<double>& top_diff) {
+  Blob<Dtype> top;
+  const vector<Blob<Dtype>*> separate(1, &top);
+  shared_ptr<Layer<Dtype> > layer =
+      LayerRegistry<Dtype>::CreateLayer(param);
+  layer->SetUp(bottom, separate);
+  layer->Forward(bottom, separate);
+  const vector<double> data = DataOf(top);
+  BackwardFrom(top_diff, separate, bottom, layer.get());
+  const vector<double> diff = DiffOf(*bottom[0]);
+
+  const vector<Blob<Dtype>*> in_place(1, bottom[0]);
+  layer = LayerRegistry<Dtype>::CreateLayer(param);
+  layer->SetUp(bottom, in_place);
+  layer->Forward(bottom, in_place);
+  ExpectNear(data, bottom[0]->cpu_data());
+  BackwardFrom(top_diff, in_place, bottom, layer.get());
+  ExpectNear(diff, bottom[0]->cpu_diff());
+}
+
+}  // namespace caffe
+
+#endif  // CAFFE_TEST_LAYER_TEST_UTIL_HPP_
