@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Features of a list of images: `python python/extract_features.py LIST OUT --net ... --weights ...`"""
+"""Features of a list of images: python python/extract_features.py LIST OUT --net N --weights W"""
 
 import sys
 

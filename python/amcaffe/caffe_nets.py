@@ -13,6 +13,8 @@ from typing import Tuple
 from amcaffe.errors import BuildError, InputError
 
 TRAIN, TEST = 0, 1  # caffe.proto's enum Phase
+_PATCH = ("the layers and fields of this package need a patched Caffe: "
+          "python -m amcaffe.install $CAFFE_ROOT, then python -m amcaffe.build $CAFFE_ROOT")
 
 
 def import_caffe():
@@ -23,7 +25,7 @@ def import_caffe():
         raise BuildError(
             "`import caffe` failed in this Python",
             found=str(error),
-            hint="python -m amcaffe.build $CAFFE_ROOT, or `make setup` and `eval \"$(make -s env)\"`",
+            hint="python -m amcaffe.build $CAFFE_ROOT, or in the project: eval \"$(make -s env)\"",
         ) from None
     return caffe
 
@@ -87,8 +89,7 @@ def _read_text(path, message, kind):
         raise InputError(
             f"{path}:{error.GetLine()}: not a {kind} that this Caffe can read",
             found=str(error),
-            hint="a field or layer of this package needs a patched Caffe: "
-                 "python -m amcaffe.install $CAFFE_ROOT, then python -m amcaffe.build $CAFFE_ROOT",
+            hint=_PATCH if "has no field named" in str(error) else None,
         ) from None
 
 
@@ -125,8 +126,7 @@ def check_layers(caffe, path, net, layers):
             raise InputError(
                 f"{path}: layer {layer.name} is of a type that this Caffe does not have",
                 found=layer.type,
-                hint="python -m amcaffe.install $CAFFE_ROOT adds the layers of this package; "
-                     "then python -m amcaffe.build $CAFFE_ROOT",
+                hint=_PATCH,
             )
         for bottom in layer.bottom:
             if bottom not in made:
@@ -245,7 +245,8 @@ def compare_weights(path, weights, wanted, whole):
         raise InputError(
             f"{path} lacks {len(lacking)} of the {len(wanted)} layers with weights that the net "
             f"needs: {_some(lacking)}",
-            found=_some(weights),
+            found=f"layers that the net does not need: "
+                  f"{_some(name for name in weights if name not in wanted) or 'none'}",
             hint="Caffe would fill them with arbitrary numbers: give the net that these weights "
                  "were trained with",
         )

@@ -138,8 +138,9 @@ class _Run:
 
     def loop(self):
         solver, total = self.solver, self.parameters.max_iter
-        with self._signals(), Metrics(self.out / "metrics.csv", solver.iter, self.tests) as metrics, \
-                Progress("training", total, "it", initial=solver.iter) as bar:
+        table = Metrics(self.out / "metrics.csv", solver.iter, self.tests)
+        bar = Progress("training", total, "it", initial=solver.iter)
+        with self._signals(), table as metrics, bar:
             while solver.iter < total:
                 rate, started = solver.lr, time.perf_counter()
                 try:
@@ -261,7 +262,8 @@ def _nets(parameters, path):
         raise InputError(f"{path} names no net", expected='net: "FILE" or train_net: "FILE"')
     net = caffe_nets.read_net(train_path)
     state = parameters.train_state
-    nets = [(train_path, net, caffe_nets.layers_in(net, caffe_nets.TRAIN, state.level, state.stage))]
+    layers = caffe_nets.layers_in(net, caffe_nets.TRAIN, state.level, state.stage)
+    nets = [(train_path, net, layers)]
     if not nets[0][2]:
         raise InputError(f"{train_path} has no layer in phase TRAIN")
     tests = list(parameters.test_net)

@@ -1,0 +1,362 @@
+"""python/extract_features.py: images in, features and their list out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import TinyFaces, step_environment
+
+from amcaffe.errors import InputError
+from amcaffe.features import load_features
+from amcaffe.prototxt import nets, text
+from amcaffe.prototxt.experiment import Experiment
+
+pytestmark = pytest.mark.usefixtures("stock_caffe")
+
+SCRIPT = Path(__file__).parents[3] / "python/extract_features.py"
+EXPERIMENT = Experiment(depth=4, channels=4, features=8, classes=6, size=(28, 24))
+
+
+def plain_deploy():
+    """The deploy net from data to fc5, without layers of ours: any Caffe runs it."""
+    kept = []
+    for field, layer in nets.deploy_net(EXPERIMENT)[1:]:
+        if dict(layer)["type"] in ("Input", "Convolution", "PReLU", "InnerProduct"):
+            kept.append((field, [
+                (name, "data" if (name, value) == ("bottom", "concat_data") else value)
+                for name, value in layer
+            ]))
+    return text.render(kept)
+
+
+class Extraction:
+    """A folder of tiny faces with deploy nets and weights drawn at random."""
+
+    def __init__(self, folder):
+        import caffe
+
+        self.faces = TinyFaces(folder)
+        self.folder = self.faces.folder
+        (self.folder / "deploy.prototxt").write_text(plain_deploy())
+        (self.folder / "face_deploy.prototxt").write_text(text.render(nets.deploy_net(EXPERIMENT)))
+        self.net = caffe.Net(str(self.folder / "deploy.prototxt"), caffe.TEST)
+        random = np.random.default_rng(5)
+        for blobs in self.net.params.values():
+            for blob in blobs:
+                blob.data[...] = random.normal(0, 0.3, blob.data.shape)
+        self.net.save(str(self.folder / "weights.caffemodel"))
+
+    def run(self, *arguments, list_="train.txt", out="out", net="deploy.prototxt",
+            weights="weights.caffemodel", root="img"):
+        return subprocess.run(
+            self.command(*arguments, list_=list_, out=out, net=net, weights=weights, root=root),
+            cwd=self.folder, env=step_environment(), capture_output=True, text=True, timeout=300,
+        )
+
+    @staticmethod
+    def command(*arguments, list_, out, net, weights, root):
+        return [sys.executable, str(SCRIPT), list_, out, "--net", net, "--weights", weights,
+                "--root", root, *map(str, arguments)]
+
+    def features(self, *arguments, **names):
+        done = self.run(*arguments, **names)
+        assert done.returncode == 0, done.stderr
+        return load_features(self.folder / names.get("out", "out"))
+
+    def reference(self, number, mirror=False):
+        """fc5 of one image, computed alone and from its own description."""
+        image = cv2.imread(str(self.folder / f"img/{number}.png"))
+        if mirror:
+            image = image[:, ::-1]
+        pixels = (image.astype(np.float64) - 128) / 128
+        self.net.blobs["data"].data[...] = pixels.transpose(2, 0, 1)[None]
+        return self.net.forward()["fc5"][0].astype(np.float64)
+
+    def leftovers(self):
+        return [path.name for path in self.folder.glob("out.*")
+                if path.name not in ("out.npy", "out.txt", "out.json")]
+
+
+@pytest.fixture
+def extraction(tmp_path):
+    return Extraction(tmp_path)
+
+
+def unit(vector):
+    return vector / np.linalg.norm(vector)
+
+
+@pytest.mark.parametrize("mirror, merged", [
+    ("none", lambda a, b: a),
+    ("sum", lambda a, b: a + b),
+    ("concat", lambda a, b: np.concatenate([a, b])),
+    ("max", np.maximum),
+])
+def test_features_are_the_merged_fc5_of_image_and_mirror(extraction, mirror, merged):
+    features = extraction.features("--mirror", mirror, "--batch", 7)
+    assert features.paths == [f"{n}.png" for n in range(60)]
+    assert features.labels.tolist() == [n % 6 for n in range(60)]
+    for number in (0, 6, 7, 59):
+        expected = unit(merged(extraction.reference(number), extraction.reference(number, True)))
+        np.testing.assert_allclose(features.matrix[number], expected, atol=1e-6)
+    assert extraction.leftovers() == []
+
+
+def test_without_normalisation_features_keep_their_length(extraction):
+    features = extraction.features("--no-normalize", "--mirror", "none")
+    np.testing.assert_allclose(features.matrix[3], extraction.reference(3), rtol=1e-5, atol=1e-5)
+
+
+def test_the_summary_says_how_the_features_were_made(extraction):
+    done = extraction.run()
+    assert done.stdout.split("\n")[-4:-1] == ["out.json", "out.txt", "out.npy"]
+    summary = json.loads((extraction.folder / "out.json").read_text())
+    assert summary["images"] == 60 and summary["dim"] == 8 and summary["mirror"] == "sum"
+    assert summary["images_per_second"] > 0 and len(summary["weights_sha256"]) == 64
+    assert summary["preprocessing"] == {
+        "channels": "BGR", "mean": 128.0, "scale": 1 / 128, "height": 28, "width": 24,
+    }
+
+
+@pytest.mark.parametrize("mirror, merged", [
+    ("none", lambda a, b: a), ("sum", lambda a, b: a + b),
+    ("concat", lambda a, b: np.concatenate([a, b])), ("max", np.maximum),
+])
+def test_the_rows_of_a_net_that_flips_are_merged(extraction, patched_caffe, mirror, merged):
+    features = extraction.features("--mirror", mirror, "--batch", 7, net="face_deploy.prototxt")
+    for number in (0, 6, 7, 59):
+        expected = unit(merged(extraction.reference(number), extraction.reference(number, True)))
+        np.testing.assert_allclose(features.matrix[number], expected, atol=1e-6)
+
+
+def test_a_blob_after_the_nets_own_merge_is_taken_as_it_is(extraction, patched_caffe):
+    own = extraction.features("--blob", "norm1", net="face_deploy.prototxt")
+    ours = extraction.features(net="face_deploy.prototxt", out="ours")
+    np.testing.assert_allclose(own.matrix, ours.matrix, atol=1e-6)
+    assert json.loads((extraction.folder / "out.json").read_text())["mirror"] == "net"
+    refused = extraction.run("--blob", "norm1", "--mirror", "max", net="face_deploy.prototxt")
+    assert refused.returncode == 2 and "--blob fc5" in refused.stderr
+
+
+def test_grey_images_and_other_sizes_are_read_as_training_reads_them(extraction):
+    grey = np.random.default_rng(1).integers(0, 255, (56, 60), dtype=np.uint8)
+    cv2.imwrite(str(extraction.folder / "img/grey.png"), grey)
+    resized = cv2.resize(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), (24, 28))
+    cv2.imwrite(str(extraction.folder / "img/resized.png"), resized)
+    (extraction.folder / "two.txt").write_text("grey.png\nresized.png\n")
+    done = extraction.run(list_="two.txt")
+    assert done.stderr.count("resized to 28x24") == 1
+    features = load_features(extraction.folder / "out")
+    assert features.labels is None
+    np.testing.assert_array_equal(features.matrix[0], features.matrix[1])
+
+
+def test_unreadable_images_are_reported_and_left_out(extraction):
+    (extraction.folder / "img/8.png").write_bytes(b"")
+    (extraction.folder / "img/59.png").unlink()
+    done = extraction.run("--batch", 4)
+    assert done.returncode == 0 and "2 unreadable" in done.stdout
+    report = (extraction.folder / "out.unreadable.txt").read_text()
+    assert report == "8.png\tan empty file\n59.png\tno such file or directory\n"
+    features = load_features(extraction.folder / "out")
+    assert features.paths == [f"{n}.png" for n in range(59) if n != 8]
+    expected = unit(extraction.reference(9) + extraction.reference(9, True))
+    np.testing.assert_allclose(features.matrix[8], expected, atol=1e-6)
+    (extraction.folder / "img/8.png").write_bytes((extraction.folder / "img/9.png").read_bytes())
+    (extraction.folder / "img/59.png").write_bytes((extraction.folder / "img/9.png").read_bytes())
+    assert len(extraction.features().matrix) == 60
+    assert extraction.leftovers() == []
+
+
+def test_strict_refuses_an_unreadable_image_and_writes_nothing(extraction):
+    (extraction.folder / "img/8.png").write_bytes(b"nonsense")
+    done = extraction.run("--strict")
+    assert done.returncode == 2
+    assert "1 of 60 images" in done.stderr and "img/8.png: not an image" in done.stderr
+    assert not list(extraction.folder.glob("out*"))
+
+
+def test_a_list_of_unreadable_images_is_an_error(extraction):
+    done = extraction.run(root="elsewhere")
+    assert done.returncode == 2
+    assert "none of the 60 images" in done.stderr and "--root" in done.stderr
+    assert not list(extraction.folder.glob("out*"))
+
+
+def test_an_interrupted_extraction_goes_on_where_it_was(extraction):
+    """Ctrl-C with 4000 images to do, then the same command, against one go."""
+    lines = []
+    for number in range(4000):
+        name = f"link{number}.png"
+        os.link(extraction.folder / f"img/{number % 60}.png", extraction.folder / "img" / name)
+        lines.append(f"{name} {number}\n")
+    (extraction.folder / "many.txt").write_text("".join(lines))
+    names = dict(list_="many.txt", out="out", net="deploy.prototxt",
+                 weights="weights.caffemodel", root="img")
+    running = subprocess.Popen(
+        extraction.command("--batch", 1, **names), cwd=extraction.folder,
+        env=step_environment(), stderr=subprocess.PIPE, text=True,
+    )
+    state = extraction.folder / "out.partial.json"
+    while not state.exists():
+        assert running.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    done = json.loads(state.read_text())["done"]
+    assert 0 < done < 4000
+    assert not (extraction.folder / "out.npy").exists()
+
+    matrix = np.load(extraction.folder / "out.partial.npy")
+    matrix[0] = 77  # shows that this row is not computed again
+    np.save(extraction.folder / "out.partial.npy", matrix)
+    finished = extraction.run("--batch", 50, **names)
+    assert finished.returncode == 0 and f"going on after {done} images" in finished.stderr
+    resumed = load_features(extraction.folder / "out")
+    straight = extraction.features(**{**names, "out": "straight"})
+    assert (resumed.matrix[0] == 77).all()
+    np.testing.assert_allclose(resumed.matrix[1:], straight.matrix[1:], atol=1e-6)
+    assert resumed.paths == straight.paths
+    assert extraction.leftovers() == []
+
+
+def test_a_partial_result_of_other_work_is_not_gone_on_with(tmp_path):
+    from amcaffe.extract.partial import Partial
+
+    first = Partial(tmp_path / "out", (4, 2), "one signature")
+    first.matrix[:] = 5
+    first.done = 3
+    first.save()
+    assert Partial(tmp_path / "out", (4, 2), "one signature").done == 3
+    assert Partial(tmp_path / "out", (4, 3), "one signature").done == 0
+    again = Partial(tmp_path / "out", (4, 2), "another")
+    assert again.done == 0 and not again.matrix.any()
+    again.done = 1
+    again.save()
+    (tmp_path / "out.partial.npy").write_bytes(b"\x93NUMPY")
+    assert Partial(tmp_path / "out", (4, 2), "another").done == 0
+
+
+def test_a_blob_that_the_net_lacks_is_answered_with_those_it_has(extraction):
+    done = extraction.run("--blob", "fc7")
+    assert done.returncode == 2
+    assert "no blob 'fc7'" in done.stderr and "conv4_1, fc5" in done.stderr
+
+
+def test_a_layer_that_the_weights_lack_is_named(extraction):
+    from caffe.proto import caffe_pb2
+
+    path = extraction.folder / "weights.caffemodel"
+    model = caffe_pb2.NetParameter.FromString(path.read_bytes())
+    for layer in model.layer:
+        if layer.name == "fc5":
+            layer.name = "fc_features"
+    path.write_bytes(model.SerializeToString())
+    done = extraction.run()
+    assert done.returncode == 2
+    assert "lacks 1 of the 9 layers" in done.stderr and "needs: fc5" in done.stderr
+    assert "fc_features" in done.stderr
+    assert len(extraction.features("--blob", "conv4_1").matrix) == 60  # does not need fc5
+
+
+def test_a_layer_of_another_shape_is_named_with_both_shapes(extraction):
+    net = extraction.folder / "deploy.prototxt"
+    net.write_text(net.read_text().replace("num_output: 8\n", "num_output: 9\n"))
+    done = extraction.run()
+    assert done.returncode == 2 and "does not have the shape" in done.stderr
+    assert "4 x 3 x 3 x 3" in done.stderr or "8 x " in done.stderr
+
+
+@pytest.mark.parametrize("damage, complaint", [
+    (lambda data: data[: len(data) // 2], "truncated"),
+    (lambda data: b"", "holds no weights"),
+    (lambda data: b"\x89HDF\r\n\x1a\n" + data, "HDF5"),
+    (lambda data: data[:40] + b"\xff" * 40 + data[80:], "weights.caffemodel"),
+])
+def test_hostile_weights_are_refused(extraction, damage, complaint):
+    path = extraction.folder / "weights.caffemodel"
+    path.write_bytes(damage(path.read_bytes()))
+    done = extraction.run()
+    assert done.returncode == 2 and complaint in done.stderr, done.stderr
+
+
+def test_a_blob_whose_numbers_do_not_fill_its_shape_is_refused(extraction):
+    from caffe.proto import caffe_pb2
+
+    path = extraction.folder / "weights.caffemodel"
+    model = caffe_pb2.NetParameter.FromString(path.read_bytes())
+    conv = next(layer for layer in model.layer if layer.blobs)
+    del conv.blobs[0].data[5:]
+    path.write_bytes(model.SerializeToString())
+    done = extraction.run()
+    assert done.returncode == 2 and "blob 0 of layer conv1_1" in done.stderr
+
+
+def test_weights_of_a_diverged_run_are_refused(extraction):
+    extraction.net.params["fc5"][0].data[...] = np.nan
+    extraction.net.save(str(extraction.folder / "weights.caffemodel"))
+    done = extraction.run()
+    assert done.returncode == 2 and "is not finite" in done.stderr
+
+
+@pytest.mark.parametrize("content, complaint", [
+    (None, "cannot read the list train.txt"),
+    ("", "the list train.txt is empty"),
+    ("0.png 0\n1.png 1\n0.png 0\n", "names 0.png 2 times"),
+])
+def test_an_unusable_list_is_refused(extraction, content, complaint):
+    path = extraction.folder / "train.txt"
+    path.unlink() if content is None else path.write_text(content)
+    done = extraction.run()
+    assert done.returncode == 2 and complaint in done.stderr
+
+
+def test_a_training_net_is_refused(extraction):
+    done = extraction.run(net="net/face_train_test_softmax.prototxt")
+    assert done.returncode == 2 and "data (ImageData)" in done.stderr
+
+
+def test_a_check_inside_caffe_is_told_and_logged(extraction):
+    net = extraction.folder / "deploy.prototxt"
+    net.write_text(net.read_text().replace("stride: 2", "stride: 0"))
+    done = extraction.run()
+    assert done.returncode != 0
+    assert "amcaffe extract: Caffe stopped" in done.stderr
+    assert "Check failed" in (extraction.folder / "out.caffe.log").read_text()
+
+
+def test_rows_of_zeros_are_normalised_to_zeros():
+    from amcaffe.extract.merge import normalize
+
+    features = normalize(np.array([[0, 0], [3e-30, 4e-30], [3e18, 4e18]], np.float32))
+    np.testing.assert_allclose(features, [[0, 0], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6)
+
+
+def test_real_photographs_are_extracted(extraction):
+    """40 people of the AT&T Database of Faces: grey, PGM, 92 x 112."""
+    faces = Path(__file__).parents[4] / "shared/data/att_faces"
+    if not faces.is_dir():
+        pytest.skip(f"{faces} is not there")
+    lines = [f"s{person}/{shot}.pgm {person}\n" for person in (1, 2) for shot in range(1, 11)]
+    (extraction.folder / "att.txt").write_text("".join(lines))
+    features = extraction.features(list_="att.txt", root=faces)
+    assert features.matrix.shape == (20, 8)
+    np.testing.assert_allclose(np.linalg.norm(features.matrix, axis=1), 1, atol=1e-6)
+
+
+def test_the_library_raises_instead_of_printing(extraction, monkeypatch):
+    from amcaffe.extract import Options, extract
+
+    monkeypatch.chdir(extraction.folder)
+    with pytest.raises(InputError, match="no blob 'fc7'"):
+        extract(Options("train.txt", "out", "deploy.prototxt", "weights.caffemodel", "img",
+                        blob="fc7"))
