@@ -15,6 +15,7 @@ void LabelSpecificAddLayer<Dtype>::LayerSetUp(
       this->layer_param_.label_specific_add_param();
   margin_.bias = param.bias();
   margin_.unconditional = param.unconditional();
+  active_ = this->phase_ == TRAIN || param.transform_test();
   anneal_ = param.has_bias_base();
   if (!anneal_) { return; }
   CHECK_LE(param.bias_min(), param.bias_max()) << "Layer "
@@ -53,12 +54,6 @@ void LabelSpecificAddLayer<Dtype>::Reshape(
 }
 
 template <typename Dtype>
-bool LabelSpecificAddLayer<Dtype>::Active() const {
-  return this->phase_ == TRAIN ||
-      this->layer_param_.label_specific_add_param().transform_test();
-}
-
-template <typename Dtype>
 Dtype LabelSpecificAddLayer<Dtype>::NextBias() {
   if (!anneal_) { return margin_.bias; }
   const LabelSpecificAddParameter& param =
@@ -80,20 +75,19 @@ Dtype LabelSpecificAddLayer<Dtype>::NextBias() {
 template <typename Dtype>
 void LabelSpecificAddLayer<Dtype>::Forward_cpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
-  const bool active = Active();
-  if (active) {
+  if (active_) {
     CheckLabels(this->layer_param_, *bottom[0], *bottom[1]);
     margin_.bias = NextBias();
   }
   if (top.size() == 2) {
-    top[1]->mutable_cpu_data()[0] = active ? margin_.bias : Dtype(0);
+    top[1]->mutable_cpu_data()[0] = active_ ? margin_.bias : Dtype(0);
   }
   const Dtype* label = bottom[1]->cpu_data();
   Dtype* top_data = top[0]->mutable_cpu_data();
   if (top[0] != bottom[0]) {
     caffe_copy(bottom[0]->count(), bottom[0]->cpu_data(), top_data);
   }
-  if (active) {
+  if (active_) {
     const int rows = bottom[0]->shape(0);
     const int classes = bottom[0]->count(1);
     for (int i = 0; i < rows; ++i) {

@@ -19,20 +19,19 @@ __global__ void LabelSpecificAddForward(const int rows, const int classes,
 template <typename Dtype>
 void LabelSpecificAddLayer<Dtype>::Forward_gpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
-  const bool active = Active();
-  if (active) {
+  if (active_) {
     CheckLabels(this->layer_param_, *bottom[0], *bottom[1]);
     margin_.bias = NextBias();
   }
   if (top.size() == 2) {
-    top[1]->mutable_cpu_data()[0] = active ? margin_.bias : Dtype(0);
+    top[1]->mutable_cpu_data()[0] = active_ ? margin_.bias : Dtype(0);
   }
   const Dtype* label = bottom[1]->gpu_data();
   Dtype* top_data = top[0]->mutable_gpu_data();
   if (top[0] != bottom[0]) {
     caffe_copy(bottom[0]->count(), bottom[0]->gpu_data(), top_data);
   }
-  if (active) {
+  if (active_) {
     const int rows = bottom[0]->shape(0);
     // NOLINT_NEXT_LINE(whitespace/operators)
     LabelSpecificAddForward<Dtype><<<CAFFE_GET_BLOCKS(rows),

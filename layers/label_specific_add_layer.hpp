@@ -66,11 +66,10 @@ class LabelSpecificAddLayer : public Layer<Dtype> {
       const vector<bool>& propagate_down,
       const vector<Blob<Dtype>*>& bottom) override;
 
-  /// Whether the bias is added in this phase.
-  bool Active() const;
   /// The bias of this forward pass; counts the pass if it is a training one.
   Dtype NextBias();
 
+  bool active_;  ///< whether this phase has the bias
   bool anneal_;
   margin::LabelSpecificAdd<Dtype> margin_;
 };
