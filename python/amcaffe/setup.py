@@ -19,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from amcaffe import cli
+from amcaffe import cli, fetch
 from amcaffe.errors import AmcaffeError, BuildError
 from amcaffe.toolchain import find_cuda
 
@@ -118,6 +118,7 @@ class Setup:
         self._step("install", self.root, environment=environment)
         arguments = [self.root, "--cuda", self.cuda, "--no-register"] + ["--tests"] * tests
         self._step("build", *arguments, environment=environment)
+        (self.root / "build/amcaffe-commit").write_text(fetch.COMMIT + "\n")  # fetch checked it
         (self.root / "build/amcaffe-ready").touch()
         ready.touch()
 

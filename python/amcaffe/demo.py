@@ -1,0 +1,391 @@
+"""`python -m amcaffe.demo`: the whole job, plain softmax against AM-Softmax from the same start.
+
+Faces are made up (or taken from a folder of photographs), split by identity,
+and a small net is trained on the one part, twice; features of the people that
+no net has seen are compared, and one HTML report tells the outcome. Every
+step is the command that it prints; an interrupted demo goes on where it was.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Tuple
+
+from amcaffe import cli
+from amcaffe.errors import AmcaffeError, InputError
+from amcaffe.lists import atomic_write, read_image_list
+
+RUNS = {"softmax": "softmax", "am_softmax": "am-softmax"}  # report's name: renderer's margin
+FARS = (0.01, 0.001)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the demo trains: as amcaffe.prototxt names its options, beside the amount of people.
+
+    people, images: of made-up faces; test_people: kept from training.
+    """
+
+    test_people: int
+    people: int = 0
+    images: int = 0
+    depth: int = 4
+    channels: int = 24
+    features: int = 128
+    batch: int = 64
+    lr: float = 0.05
+    steps: Tuple[int, ...] = (800, 1100)
+    max_iter: int = 1200
+    weight_decay: float = 0.0005
+    s: float = 30.0
+    m: float = 0.35
+
+
+MADE_UP = Recipe(people=300, images=20, test_people=60)
+
+
+def photographs(people):
+    """The recipe for a folder of photographs: a quarter of the people is kept for the test."""
+    return Recipe(test_people=math.ceil(people / 4), max_iter=600, steps=(400, 550))
+
+
+class Demo:
+    """One demo: its folders, and the steps in their order."""
+
+    def __init__(self, out, seeds, faces=None):
+        self.out, self.seeds = Path(out), seeds
+        self.photographs = None if faces is None else Path(faces)
+        if faces is None:
+            self.recipe = MADE_UP
+        else:
+            self.recipe = photographs(_people(self.photographs))
+        self.work = self.out / "work" / self._key()
+        self.faces = self.photographs or self.work / "faces"
+        self.seconds = {}
+
+    def run(self):
+        """All steps; returns what report.json holds."""
+        if self.photographs is None:
+            recipe = self.recipe
+            self._step(
+                "faces", self.faces, "--identities", recipe.people, "--images", recipe.images
+            )
+        outcomes = [self._seed(seed) for seed in range(1, self.seeds + 1)]
+        summary = self._summary(outcomes)
+        self.out.mkdir(parents=True, exist_ok=True)
+        atomic_write(self.out / "report.json", json.dumps(summary, indent=2) + "\n")
+        self._report(summary)
+        return summary
+
+    def _seed(self, seed):
+        """Split, train both, extract and evaluate with one seed: {name of a file: its JSON}."""
+        folder, recipe = self.work / f"seed{seed}", self.recipe
+        lists = folder / "lists"
+        self._step(
+            "dataset", "lists", self.faces, lists, "--holdout", recipe.test_people, "--seed", seed
+        )
+        labels = read_image_list(lists / "train.txt")[1]
+        render = {
+            "classes": int(labels.max()) + 1,
+            "depth": recipe.depth,
+            "channels": recipe.channels,
+            "features": recipe.features,
+            "batch": recipe.batch,
+            "lr": recipe.lr,
+            "max-iter": recipe.max_iter,
+            "weight-decay": recipe.weight_decay,
+            "snapshot": max(1, recipe.max_iter // 4),
+            "s": recipe.s,
+            "m": recipe.m,
+            "source": lists / "train.txt",
+            "root": f"{self.faces}/",
+        }
+        options = [word for name, value in render.items() for word in (f"--{name}", value)]
+        self._step(
+            "prototxt", "--out", folder / "nets", "--margin", *RUNS.values(), "--resize",
+            "--steps", *recipe.steps, *options,
+        )  # fmt: skip
+        suffixes = {"softmax": "_softmax", "am-softmax": ""}
+        outcome = {}
+        for name, margin in RUNS.items():
+            if not (folder / name / "train.json").exists():
+                self._step(
+                    "train",
+                    "--solver", folder / f"nets/face_solver{suffixes[margin]}.prototxt",
+                    "--out", folder / name, "--seed", seed, "--resume",
+                )  # fmt: skip
+            if not (folder / f"{name}.npy").exists():
+                self._step(
+                    "extract", lists / "test.txt", folder / name, "--root", self.faces,
+                    "--net", folder / "nets/face_deploy.prototxt",
+                    "--weights", folder / name / "final.caffemodel",
+                )  # fmt: skip
+            outcome[name] = _json(folder / name / "train.json")
+            outcome[f"extract {name}"] = _json(folder / f"{name}.json")
+        self._step(
+            "evaluate", "pairs", *(f"{name}={folder / name}.npy" for name in RUNS),
+            "--out", folder / "report", "--far", *FARS, "--images", self.faces,
+        )  # fmt: skip
+        outcome["report"] = _json(folder / "report/report.json")
+        outcome["train_images"] = len(labels)
+        outcome["train_identities"] = render["classes"]
+        return outcome
+
+    def _step(self, name, *arguments):
+        command = [sys.executable, "-m", f"amcaffe.{name}", *map(str, arguments)]
+        print(f"\n$ {shlex.join(['python', *command[1:]])}", flush=True)
+        started = time.perf_counter()
+        status = subprocess.run(command).returncode
+        self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - started
+        if status == cli.INTERRUPTED:
+            raise KeyboardInterrupt
+        if status:
+            raise _StepFailed(name, status)
+
+    def _key(self):
+        """Names the work: another recipe, folder, package or Caffe begins anew."""
+        digest = hashlib.sha256(repr((self.recipe, str(self.photographs))).encode())
+        digest.update(os.environ.get("CAFFE_ROOT", "").encode())
+        for path in sorted(Path(__file__).parent.rglob("*.py")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
+
+    def _summary(self, outcomes):
+        """Means over the seeds, and each seed's own figures beside them."""
+        first = outcomes[0]
+        runs = {}
+        for name in RUNS:
+            per_seed = [outcome["report"]["runs"][name] for outcome in outcomes]
+            trained = [outcome[name] for outcome in outcomes]
+            runs[name] = {
+                "iterations": trained[0]["iterations"],
+                "train_seconds": _mean([run["seconds"] for run in trained]),
+                "accuracy": _mean([run["accuracy"] for run in per_seed]),
+                "accuracy_std": _mean([run["accuracy_std"] for run in per_seed]),
+                "tar_at_far": {
+                    f"{far:g}": _mean([run["tar_at_far"][f"{far:g}"] for run in per_seed])
+                    for far in FARS
+                },
+                "seeds": [
+                    {key: run[key] for key in ("accuracy", "accuracy_std", "tar_at_far")}
+                    for run in per_seed
+                ],
+            }
+        extracted = [outcome[f"extract {name}"] for outcome in outcomes for name in RUNS]
+        images = sum(summary["images"] for summary in extracted)
+        return {
+            "caffe": _caffe(first["softmax"]),
+            "dataset": {
+                "train_identities": first["train_identities"],
+                "train_images": first["train_images"],
+                "test_identities": first["report"]["people"],
+                "test_images": first["report"]["images"],
+                "test_pairs": sum(first["report"]["runs"]["softmax"]["pairs"]["tar"].values()),
+            },
+            "runs": runs,
+            "extract": {
+                "images": images,
+                "images_per_second": images / sum(summary["seconds"] for summary in extracted),
+            },
+        }
+
+    def _report(self, summary):
+        """The page: result, curves, faces, mistakes, facts."""
+        from amcaffe import report
+        from amcaffe.features import load_features
+        from amcaffe.pairs import balanced_pairs
+        from amcaffe.verification import verify
+
+        folder = self.work / "seed1"
+        features = {name: load_features(folder / f"{name}.npy") for name in RUNS}
+        test = features["softmax"]
+        pairs = balanced_pairs(test.labels, 10, seed=0)
+        results = {
+            name: verify(found.matrix, pairs, found.labels, FARS, all_pairs=True, names=found.paths)
+            for name, found in features.items()
+        }
+        curves = {name: report.read_metrics(folder / name / "metrics.csv") for name in RUNS}
+        sections = [self._result_section(report, summary)] if self.seeds > 1 else []
+        sections += report.result_sections(results)
+        sections += [
+            report.section(
+                "Training",
+                report.picture(
+                    report.training_plot(curves),
+                    "Loss and learning rate over the iterations of both runs.",
+                    "The two losses are not comparable: the margin makes AM-Softmax's task harder.",
+                ),
+            ),
+            report.section(
+                "Faces",
+                self._gallery(report, "Some of the people trained on", folder / "lists/train.txt"),
+                self._gallery(report, "Some of the people tested on", folder / "lists/test.txt"),
+            ),
+            report.mistakes_section(results, test.paths, self.faces),
+            report.protocol_section(
+                results, pairs.rule, "TAR, EER and AUC are over all pairs of the images."
+            ),
+            report.section("This run", report.facts(self._facts(summary))),
+        ]
+        kind = "made-up faces" if self.photographs is None else f"photographs in {self.faces.name}"
+        ahead = _ahead(summary)
+        report.write_report(
+            self.out / "report.html",
+            f"Softmax and AM-Softmax on {kind}",
+            f"One net, trained twice from the same start on {summary['dataset']['train_identities']} "
+            f"people, and tested on {summary['dataset']['test_identities']} others. {ahead}",
+            *sections,
+        )
+
+    def _result_section(self, report, summary):
+        rows = []
+        for name, run in summary["runs"].items():
+            for number, seed in enumerate(run["seeds"], 1):
+                rows.append([f"{name}, seed {number}", *_cells(seed)])
+            rows.append([f"{name}, mean", *_cells(run)])
+        return report.section(
+            f"{self.seeds} seeds",
+            report.table(
+                "Each seed draws its own split of the people, start and order of images; the "
+                "sections below show seed 1.",
+                ["run", "accuracy", *(f"TAR at FAR {far:g}" for far in FARS)],
+                rows,
+            ),
+        )
+
+    def _gallery(self, report, heading, listing):
+        """Three images each of the first six people of a list."""
+        paths, labels = read_image_list(listing)
+        people = {}
+        for path, label in zip(paths, labels):
+            people.setdefault(int(label), []).append(path)
+        entries = [(people[label][:3], "", "") for label in sorted(people)[:6]]
+        return report.gallery(heading, entries, self.faces)
+
+    def _facts(self, summary):
+        recipe, data = self.recipe, summary["dataset"]
+        caffe = summary["caffe"]
+        seconds = {name: f"{value:.0f} s" for name, value in self.seconds.items() if value >= 1}
+        return {
+            "Caffe": f"{caffe['version']}, {caffe['commit']}, on {caffe['device']}",
+            "Trained on": f"{data['train_images']:,} images of {data['train_identities']:,} people",
+            "Net": f"{recipe.depth} convolutions of {recipe.channels} to {recipe.channels * 8} "
+            f"channels, {recipe.features} features",
+            "Training": f"{recipe.max_iter} iterations of {recipe.batch} images, learning rate "
+            f"{recipe.lr:g}, a tenth of it from {', then '.join(map(str, recipe.steps))}",
+            "AM-Softmax": f"s = {recipe.s:g}, m = {recipe.m:g}",
+            "Extraction": f"{summary['extract']['images_per_second']:.0f} images/s, each with its "
+            "mirror",
+            "Time of the steps": ", ".join(f"{name} {text}" for name, text in seconds.items()),
+        }
+
+
+class _StepFailed(AmcaffeError):
+    """A step failed and has said why itself."""
+
+    def __init__(self, name, status):
+        super().__init__(
+            f"the step {name} failed with status {status}; its message is above",
+            hint="mend that and run the same command: finished steps are kept",
+        )
+        self.exit_status = status if 0 < status < 128 else 1
+
+
+def _people(folder):
+    """Number of people (sub-folders) of a folder of photographs."""
+    if not folder.is_dir():
+        raise InputError(f"--faces {folder}: no such folder")
+    people = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    if len(people) < 4:
+        raise InputError(
+            f"--faces {folder}: {len(people)} sub-folders",
+            expected="one sub-folder a person, 4 people or more",
+        )
+    return len(people)
+
+
+def _caffe(trained):
+    device = trained["device"]
+    if device == "cpu":
+        device = f"CPU ({platform.processor() or platform.machine()}, {os.cpu_count()} threads)"
+    return {"version": trained["caffe"], "commit": _commit(), "device": device}
+
+
+def _commit():
+    """The tree's upstream commit, where the set-up or git knows it."""
+    root = Path(os.environ.get("CAFFE_ROOT", ""))
+    known = root / "build/amcaffe-commit"
+    if known.exists():
+        return known.read_text().strip()
+    done = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
+    )
+    return done.stdout.strip() if done.returncode == 0 else "unknown commit"
+
+
+def _json(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _mean(values):
+    """Mean, or None where a value is missing (a FAR that the pairs do not resolve)."""
+    return None if None in values else statistics.fmean(values)
+
+
+def _cells(figures):
+    rates = [figures["tar_at_far"][f"{far:g}"] for far in FARS]
+    return [
+        f"{100 * figures['accuracy']:.2f} %",
+        *("not resolved" if rate is None else f"{100 * rate:.2f} %" for rate in rates),
+    ]
+
+
+def _ahead(summary):
+    """The outcome in a sentence, by the strictest FAR that the pairs resolve."""
+    for far in reversed(FARS):
+        plain, margin = (summary["runs"][name]["tar_at_far"][f"{far:g}"] for name in RUNS)
+        if plain is not None and margin is not None:
+            return (
+                f"At a false-accept rate of {far:g}, plain softmax accepts {100 * plain:.1f} % of "
+                f"the genuine pairs and AM-Softmax {100 * margin:.1f} %."
+            )
+    return "There are too few pairs for a true-accept rate at the false-accept rates asked for."
+
+
+def main(argv):
+    arguments = cli.parser(
+        "demo",
+        "Train a small net with plain softmax and again with AM-Softmax, on made-up faces or on a\n"
+        "folder of photographs, and report how well each tells apart people it has never seen.",
+        "python -m amcaffe.demo --out build/demo --seeds 3",
+    )
+    arguments.add_argument("--out", default="build/demo", metavar="DIR", help="(%(default)s)")
+    arguments.add_argument("--seeds", type=int, default=1, metavar="N", help="repeat (%(default)s)")
+    arguments.add_argument(
+        "--faces", metavar="DIR", help="photographs, one sub-folder a person; default: made up"
+    )
+    options = arguments.parse_args(argv)
+    if options.seeds < 1:
+        raise InputError(f"--seeds {options.seeds}: one or more")
+    demo = Demo(options.out, options.seeds, options.faces)
+    summary = demo.run()
+    print()
+    for name, run in summary["runs"].items():
+        cells = _cells(run)
+        rates = ", ".join(f"TAR at FAR {far:g}: {cell}" for far, cell in zip(FARS, cells[1:]))
+        print(f"{name:<12}accuracy {cells[0]}, {rates}")
+    for name in ("report.json", "report.html"):
+        print(demo.out / name)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run("demo", main))
