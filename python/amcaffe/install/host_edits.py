@@ -181,21 +181,51 @@ HOST_EDITS = (
     ),
     HostEdit(
         "cuda-13 device query",
-        "clockRate and deviceOverlap left cudaDeviceProp; the attributes are in every CUDA",
+        "three fields left cudaDeviceProp; the attributes that replace them are in every CUDA",
         ("src/caffe/common.cpp",),
         (
             (
-                '  LOG(INFO) << "Clock rate:                    " << prop.clockRate;\n',
-                "  int clock_rate, device_overlap;\n"
+                "  CUDA_CHECK(cudaGetDeviceProperties(&prop, device));\n"
+                '  LOG(INFO) << "Device id:',
+                "  CUDA_CHECK(cudaGetDeviceProperties(&prop, device));\n"
+                "  int clock_rate, overlap, timeout;\n"
                 "  CUDA_CHECK(cudaDeviceGetAttribute(&clock_rate, cudaDevAttrClockRate,\n"
                 "      device));\n"
-                "  CUDA_CHECK(cudaDeviceGetAttribute(&device_overlap, cudaDevAttrGpuOverlap,\n"
+                "  CUDA_CHECK(cudaDeviceGetAttribute(&overlap, cudaDevAttrGpuOverlap,\n"
                 "      device));\n"
-                '  LOG(INFO) << "Clock rate:                    " << clock_rate;\n',
+                "  CUDA_CHECK(cudaDeviceGetAttribute(&timeout,\n"
+                "      cudaDevAttrKernelExecTimeout, device));\n"
+                '  LOG(INFO) << "Device id:',
+            ),
+            ("<< prop.clockRate;", "<< clock_rate;"),
+            ('(prop.deviceOverlap ? "Yes" : "No")', '(overlap ? "Yes" : "No")'),
+            ('(prop.kernelExecTimeoutEnabled ? "Yes" : "No")', '(timeout ? "Yes" : "No")'),
+        ),
+    ),
+    HostEdit(
+        "cuda-13 device query test",
+        "the same three fields, in a test that prints them",
+        ("src/caffe/test/test_platform.cpp",),
+        (
+            (
+                "class PlatformTest : public ::testing::Test {};\n",
+                "class PlatformTest : public ::testing::Test {};\n\n"
+                "static int Attribute(cudaDeviceAttr attribute) {\n"
+                "  int device = 0, value = 0;\n"
+                "  cudaGetDevice(&device);\n"
+                "  cudaDeviceGetAttribute(&value, attribute, device);\n"
+                "  return value;\n"
+                "}\n",
             ),
             (
-                '(prop.deviceOverlap ? "Yes" : "No")',
-                '(device_overlap ? "Yes" : "No")',
+                'printf("Clock rate:                    %d\\n", CAFFE_TEST_CUDA_PROP.clockRate);',
+                'printf("Clock rate:                    %d\\n",\n'
+                "         Attribute(cudaDevAttrClockRate));",
+            ),
+            ("(CAFFE_TEST_CUDA_PROP.deviceOverlap ?", "(Attribute(cudaDevAttrGpuOverlap) ?"),
+            (
+                "(CAFFE_TEST_CUDA_PROP.kernelExecTimeoutEnabled ?",
+                "(Attribute(cudaDevAttrKernelExecTimeout) ?",
             ),
         ),
     ),
