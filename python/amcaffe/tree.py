@@ -78,6 +78,10 @@ class CaffeTree:
         data = self.read(relative)
         return None if data is None else data.decode("latin-1")
 
+    def peek(self, relative):
+        """A file as such text, links followed, for looking only: never to be written back."""
+        return (self.root / relative).read_bytes().decode("latin-1")
+
     def glob(self, *patterns):
         """Sorted relative paths of the regular files that match any of the patterns."""
         found = set()

@@ -185,7 +185,7 @@ def _host_spans(tree, old, plan):
         for path in tree.glob(*edit.files):
             if path in old.files:
                 continue
-            text = base(path) if path in old.hosts else (tree.root / path).read_text("latin-1")
+            text = base(path) if path in old.hosts else tree.peek(path)
             found = edit.spans(text)
             if found:
                 tree.path(path)

@@ -85,8 +85,7 @@ def require_free_types(tree, sources, ours):
     for path in tree.glob("src/caffe/**/*.cpp", "src/caffe/**/*.cu", "include/caffe/**/*.hpp"):
         if path in ours:
             continue
-        text = (tree.root / path).read_text("latin-1")
-        for kind, line in registrations(without_comments(text)):
+        for kind, line in registrations(without_comments(tree.peek(path))):
             if kind in types:
                 clashes.append(f"{path}:{line} registers {kind}")
     if clashes:
