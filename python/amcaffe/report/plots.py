@@ -12,7 +12,7 @@ from amcaffe.errors import InputError
 BINS = 100  # of the score histograms, over [-1, 1]
 POINTS = 400  # of a curve
 NOISY = 30  # false accepts below which a TAR is mostly luck ("rule of 30")
-METRICS = ("iteration", "loss", "lr", "images_per_second")
+METRICS = ("iteration", "loss", "learning_rate", "images_per_second")
 
 
 @dataclass(frozen=True)
@@ -200,14 +200,14 @@ def training_plot(curves):
                 linewidth=1.8, label=_plain(name),
             )  # fmt: skip
             rate.plot(
-                metrics["iteration"], metrics["lr"], color=colour, linestyle=dash,
+                metrics["iteration"], metrics["learning_rate"], color=colour, linestyle=dash,
                 linewidth=1.4, drawstyle="steps-post",
             )  # fmt: skip
         loss.set_ylabel("loss")
         loss.set_ylim(0, None)
         loss.legend(loc="upper right")
         rate.set_ylabel("learning rate")
-        if all((metrics["lr"] > 0).all() for metrics in curves.values()):
+        if all((metrics["learning_rate"] > 0).all() for metrics in curves.values()):
             rate.set_yscale("log")
         rate.set_xlabel("iteration")
 
@@ -226,7 +226,7 @@ def _smooth(values):
 def read_metrics(path):
     """Read what a training step writes.
 
-    Args: path: CSV with a header that names iteration, loss, lr and images_per_second.
+    Args: path: CSV with a header that names iteration, loss, learning_rate and images_per_second.
     Returns: {column: (N,) float64}, N at least 1; other columns are left out.
     Raises: InputError: names the file, and the line or column.
     """

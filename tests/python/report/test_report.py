@@ -57,7 +57,9 @@ def results():
 @pytest.fixture(scope="module")
 def curves():
     steps = np.arange(1, 201)
-    metrics = dict(iteration=steps, loss=100 / steps, lr=0.1 / steps, images_per_second=0 * steps)
+    metrics = dict(
+        iteration=steps, loss=100 / steps, learning_rate=0.1 / steps, images_per_second=0 * steps
+    )
     return {"plain": metrics, HOSTILE: metrics}
 
 
@@ -213,14 +215,14 @@ def test_the_training_plot_smooths_noise_but_not_a_straight_line():
         (noise, lambda smooth: smooth[100:-100].std() < 0.4),
         (noise[:3], lambda smooth: np.allclose(smooth, noise[:3])),
     ):
-        metrics = dict(iteration=steps[: len(loss)], loss=loss, lr=np.ones(len(loss)))
+        metrics = dict(iteration=steps[: len(loss)], loss=loss, learning_rate=np.ones(len(loss)))
         raw, smooth = drawn(report.training_plot({"a": metrics})).axes[0].lines
         assert np.array_equal(raw.get_ydata(), loss)
         assert check(smooth.get_ydata())
 
 
 def test_a_learning_rate_of_zero_can_be_plotted(curves):
-    stopped = {**curves["plain"], "lr": np.zeros(200)}
+    stopped = {**curves["plain"], "learning_rate": np.zeros(200)}
     rate = drawn(report.training_plot({"plain": stopped})).axes[1]
     assert rate.get_yscale() == "linear"
 
@@ -231,13 +233,14 @@ def metrics(tmp_path, text):
     return path
 
 
-HEADER = "iteration,loss,lr,images_per_second,test_loss\n"
+HEADER = "iteration,loss,learning_rate,images_per_second,test_loss\n"
 
 
 def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
     found = report.read_metrics(metrics(tmp_path, HEADER + "10,2.5,0.1,88,\n20,2,0.1,90,1\n"))
     assert {name: column.tolist() for name, column in found.items()} == {
-        "iteration": [10, 20], "loss": [2.5, 2], "lr": [0.1, 0.1], "images_per_second": [88, 90],
+        "iteration": [10, 20], "loss": [2.5, 2], "learning_rate": [0.1, 0.1],
+        "images_per_second": [88, 90],
     }  # fmt: skip
 
 
@@ -247,8 +250,8 @@ def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
         ("", "hold no line of figures"),
         (HEADER, "hold no line of figures"),
         (HEADER + "10,2.5,0.1,88,\n20,two,0.1,88,\n", "metrics.csv:3: loss is no number"),
-        (HEADER + "10,2.5\n", "metrics.csv:2: lr is no number"),
-        ("iteration,loss\n10,2.5\n", "metrics.csv:1: the metrics lack lr, images_per_second"),
+        (HEADER + "10,2.5\n", "metrics.csv:2: learning_rate is no number"),
+        ("iteration,loss\n10,2.5\n", "metrics.csv:1: the metrics lack learning_rate, images_per"),
     ],
 )
 def test_broken_metrics_are_refused_with_file_and_line(tmp_path, text, message):
