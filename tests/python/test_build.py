@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from standins import HOST, write_files
 
 from amcaffe import build
 from amcaffe.errors import BuildError, TreeError
@@ -66,16 +67,7 @@ def test_a_folder_that_is_no_caffe_tree_is_refused(tmp_path):
 def small_tree(tmp_path):
     """A tree with the landmarks of Caffe and a CMake project of its own."""
     root = tmp_path / "tree"
-    for name in ("src/caffe/proto/caffe.proto", "include/caffe/layer.hpp"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / "src/caffe/layers").mkdir()
-    (root / "include/caffe/layers").mkdir()
-    (root / "src/caffe/proto/caffe.proto").write_text(
-        'syntax = "proto2";\npackage caffe;\nmessage LayerParameter {\n}\n'
-    )
-    (root / "include/caffe/layer.hpp").write_text(
-        "template <typename Dtype>\nclass Layer {\n};\n"
-    )
+    write_files(root, HOST)
     (root / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.5)\nproject(Small CXX)\n"
         "add_library(caffe SHARED caffe.cpp)\nadd_custom_target(pycaffe)\n"

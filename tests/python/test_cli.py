@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import pytest
+
+from amcaffe import cli, errors
+from amcaffe.__main__ import STEPS
+
+
+def test_an_error_is_told_with_its_advice_and_ends_in_its_own_status(capsys):
+    def main(argv):
+        raise errors.TreeError("t is no tree", found="nothing", expected="src/", hint="look again")
+
+    assert cli.run("install", main, []) == errors.TreeError.exit_status
+    assert capsys.readouterr().err.splitlines() == [
+        "amcaffe install: t is no tree",
+        "  found:    nothing",
+        "  expected: src/",
+        "  hint:     look again",
+    ]
+
+
+def test_each_kind_of_error_has_a_status_of_its_own():
+    kinds = errors.AmcaffeError.__subclasses__()
+    public = [kind for kind in kinds if kind.__module__ == errors.__name__]
+    assert len({kind.exit_status for kind in public}) == len(public) > 4
+
+
+def test_ctrl_c_ends_in_130_without_a_traceback(capsys):
+    def main(argv):
+        raise KeyboardInterrupt
+
+    assert cli.run("train", main, []) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_step_that_does_not_exist_is_an_error_that_lists_those_that_do():
+    command = [sys.executable, "-m", "amcaffe", "trian"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "'trian'" in done.stderr and all(step in done.stderr for step in STEPS)
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_each_step_helps_with_an_example_under_both_names(step):
+    for command in (["amcaffe", step], [f"amcaffe.{step}"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "example:" in done.stdout, done.stderr
