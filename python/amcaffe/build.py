@@ -177,7 +177,9 @@ def _logged(command, environment, log, title):
     from tqdm import tqdm
 
     print("$ " + " ".join(command), flush=True)
-    process = subprocess.Popen(
+    reached = told = 0  # per cent; told is the last printed where there is no terminal for a bar
+    bar = tqdm(total=100, desc=title, disable=None, bar_format="{l_bar}{bar}| {elapsed}")
+    with bar, open(log, "a") as file, subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -185,11 +187,8 @@ def _logged(command, environment, log, title):
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    reached = told = 0  # per cent; told is the last printed where there is no terminal for a bar
-    bar = tqdm(total=100, desc=title, disable=None, bar_format="{l_bar}{bar}| {elapsed}")
-    try:
-        with bar, open(log, "a") as file:
+    ) as process:
+        try:
             for line in process.stdout:
                 file.write(line)
                 done = _percentage(line)
@@ -200,12 +199,10 @@ def _logged(command, environment, log, title):
                 if bar.disable and done >= told + 10:
                     print(f"{title}: {done} %", flush=True)
                     told = done
-        status = process.wait()
-    finally:
-        if process.poll() is None:
+        except BaseException:
             process.terminate()
-            process.wait()
-    if status:
+            raise
+    if process.returncode:
         raise BuildError(
             f"{title} failed: {' '.join(command)}",
             found="\n            ".join(first_error(log.read_text(errors="replace")).splitlines()),
