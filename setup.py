@@ -49,8 +49,6 @@ class BuildWithData(build_py):
 
 
 setup(
-    # Here, as setuptools before 77 and after it want it spelt differently in pyproject.toml.
-    license="BSD-2-Clause",
     ext_modules=[
         Pybind11Extension(
             "amcaffe._core",
