@@ -109,34 +109,44 @@ def reverse(path, text, hunks, exact):
     Raises: TreeError: the lines of a hunk were changed, so it cannot be undone.
     """
     if exact:
-        places = [hunk.offset for hunk in hunks]
+        places = [(hunk.offset, hunk) for hunk in hunks]
     else:
         places = _find_again(path, text, hunks)
-    for place, hunk in sorted(zip(places, hunks), key=lambda pair: pair[0], reverse=True):
+    for place, hunk in sorted(places, key=lambda pair: pair[0], reverse=True):
         text = text[:place] + hunk.old + text[place + len(hunk.new) :]
     return text
 
 
 def _find_again(path, text, hunks):
-    places = {}
+    """[(offset, hunk)] of the hunks in an edited text, without those undone by hand."""
+    places = []
     for new in dict.fromkeys(hunk.new for hunk in hunks):
         group = [hunk for hunk in hunks if hunk.new == new]
         found = _occurrences(text, new)
         if len(found) > len(group):
             wanted = {(hunk.above, hunk.below) for hunk in group}
             found = [at for at in found if _around(text, at, new) in wanted]
-        if len(found) != len(group):
+        if len(found) == len(group):
+            places += zip(found, group)
+        elif found or not all(_is_undone(text, hunk) for hunk in group):
             first = group[0]
             raise TreeError(
                 f"{path}: the edit {first.name!r} cannot be undone: its lines were changed since",
                 found=f"{len(found)} of {len(group)} places",
                 expected=_quote(first.new),
-                hint=f"put these lines back, or the original ones: {_quote(first.old)}; "
-                "nothing was changed",
+                hint=f"put these lines back, or all of the original ones: {_quote(first.old)}\n"
+                "  nothing was changed",
             )
-        for hunk, at in zip(group, found):
-            places[id(hunk)] = at
-    return [places[id(hunk)] for hunk in hunks]
+    return places
+
+
+def _is_undone(text, hunk):
+    """True where the old lines stand again, and of the new ones none that would tell."""
+    old = set(hunk.old.splitlines())
+    added = [line for line in hunk.new.splitlines() if line not in old]
+    present = set(text.splitlines())
+    telling = [line for line in added if len(line.strip()) > len("endif()")]
+    return bool(not hunk.old or _occurrences(text, hunk.old)) and present.isdisjoint(telling)
 
 
 def _occurrences(text, lines):

@@ -138,3 +138,20 @@ def test_a_line_that_was_changed_is_a_conflict_that_shows_both():
 def test_overlapping_edits_are_a_fault_of_the_package():
     with pytest.raises(AssertionError, match="overlap"):
         apply_spans("abcdef\n", [Span("x", 0, 4, "1"), Span("y", 2, 5, "2")])
+
+
+def test_lines_put_back_by_hand_are_no_conflict_even_in_a_file_edited_elsewhere():
+    text = "include(a)\nx\nold line\n"
+    spans = [Span("block", 11, 11, "if(SOMETHING)\n  set(it 1)\nendif()\n"),
+             Span("line", text.index("old"), text.index("old") + 3, "new")]  # fmt: skip
+    result, hunks = apply_spans(text, spans)
+    user = "more\n" + text + "endif()\n"
+    assert reverse("file", user, hunks, exact=False) == user
+    half = "more\n" + result.replace("new line", "old line")
+    assert reverse("file", half, hunks, exact=False) == "more\n" + text
+
+
+def test_a_block_of_which_lines_remain_is_a_conflict():
+    result, hunks = apply_spans("a\n", [Span("x", 2, 2, "if(SOMETHING)\n  set(it 1)\nendif()\n")])
+    with pytest.raises(TreeError, match="'x' cannot be undone"):
+        reverse("file", result.replace("if(SOMETHING)", "if(OTHER)"), hunks, exact=False)
