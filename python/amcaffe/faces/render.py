@@ -74,14 +74,18 @@ class _Picture:
         return seen[:, :2] @ self.plane.T + self.offset
 
     def fill(self, pixels, colour, alpha=1.0):
-        points = [np.round(pixels * 16).astype(np.int32)]
         if alpha == 1.0:
+            points = [np.round(pixels * 16).astype(np.int32)]
             cv2.fillPoly(self.pixels, points, _triple(colour), cv2.LINE_AA, 4)
             return
-        mask = np.zeros((self.height, self.width), np.uint8)
+        low = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - 1, 0)
+        high = np.maximum(np.ceil(pixels.max(axis=0)).astype(int) + 2, 0)
+        part = self.pixels[low[1] : high[1], low[0] : high[0]]
+        mask = np.zeros(part.shape[:2], np.uint8)
+        points = [np.round((pixels - low) * 16).astype(np.int32)]
         cv2.fillPoly(mask, points, 255, cv2.LINE_AA, 4)
         weight = (mask * np.float32(alpha / 255))[..., None]
-        self.pixels += (np.asarray(colour, np.float32) - self.pixels) * weight
+        part += (np.asarray(colour, np.float32) - part) * weight
 
     def line(self, pixels, colour, width, closed=False):
         thickness = max(1, round(width * self.unit))
@@ -101,12 +105,13 @@ class _Picture:
         small = cv2.resize(corners.astype(np.float32), (12, 14), interpolation=cv2.INTER_LINEAR)
         spots = rng.normal(0, 0.08 * rng.random(), (14, 12, 1)) * (1 + 0.3 * rng.normal(0, 1, 3))
         small += spots.astype(np.float32)
-        self.pixels = cv2.resize(small, (self.width, self.height), interpolation=cv2.INTER_CUBIC)
+        self.pixels = cv2.resize(small, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         for _ in range(int(rng.integers(0, 4))):  # furniture, windows, a plant
             x, y = rng.random(2) * (self.width, self.height)
             wide, high = (0.05 + 0.4 * rng.random(2)) * self.height
-            box = np.array([(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)])
-            self.fill(box, 0.15 + 0.7 * rng.random(3), 0.6)
+            rows, columns = slice(int(y), int(y + high)), slice(int(x), int(x + wide))
+            tone = (0.15 + 0.7 * rng.random(3)).astype(np.float32)
+            self.pixels[rows, columns] += 0.6 * (tone - self.pixels[rows, columns])
         np.clip(self.pixels, 0, 1, out=self.pixels)
         if self.long > 0.25 and not self.shot.hat:
             self.long_hair()
@@ -179,56 +184,64 @@ class _Picture:
 
     def draw_head(self):
         p, shot = self.person, self.shot
-        scale = self.unit
-        face = flat.draw_face(p, shot, scale)
-        size = face.shape
+        face = flat.draw_face(p, shot, self.unit)
         bumps = displacement(
             relief(p, shot),
-            np.linspace(flat.LEFT, flat.RIGHT, size[1], dtype=np.float32),
-            np.linspace(flat.TOP, flat.BOTTOM, size[0], dtype=np.float32),
+            np.linspace(flat.LEFT, flat.RIGHT, face.shape[1] // 2, dtype=np.float32),
+            np.linspace(flat.TOP, flat.BOTTOM, face.shape[0] // 2, dtype=np.float32),
         )
-        # Depth and relief are smooth: find them on every other pixel, then refine once.
+        # Depth, relief and light are smooth: they are found on every other pixel.
         box = self.head_box()
         pixels = self.pixels[box]
+        height, slopes = np.ascontiguousarray(bumps[..., 0]), np.ascontiguousarray(bumps[..., 1:])
         rays = self.rays(box, 2)
         hits = Hits(self.head, shot.yaw, shot.pitch, *rays)
         for _ in range(2):
-            lift = cv2.remap(bumps[..., 0], *self.on_face(hits, scale), cv2.INTER_LINEAR)
+            lift = cv2.remap(height, *_place(bumps, hits), cv2.INTER_LINEAR)
             lift *= _front(hits)
             hits = self.hits_under(lift, rays, hits.along)
-        whole = pixels.shape[1::-1]
-        along, lift = cv2.resize(hits.along, whole), cv2.resize(lift, whole)
-        hits = self.hits_under(lift, self.rays(box, 1), along)
-        where = self.on_face(hits, scale)
-        colour = cv2.remap(face, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        colour = colour.astype(np.float32) * np.float32(1 / 255)
-        slope = cv2.remap(bumps, *where, cv2.INTER_LINEAR) * _front(hits)[..., None]
+        slope = cv2.remap(slopes, *_place(bumps, hits), cv2.INTER_LINEAR)
+        found = (lift, hits.along, hits.angle(), *self.light_on(hits, slope))
 
+        whole = pixels.shape[1::-1]
+        lift, along, angle, around, direct, gloss = (cv2.resize(each, whole) for each in found)
+        hits = self.hits_under(lift, self.rays(box, 1), along)
+        face = cv2.remap(
+            face, *_place(face, hits), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        hair, tone, dye = self.hair_cover(angle, hits.y)
+        bare = (1 - hair) * np.float32(1 / 255)
+        tone *= hair
+        gloss *= 1 - np.float32(0.6) * hair
+        cover = np.clip(hits.inside * np.float32(1.5 * self.unit) + np.float32(0.5), 0, 1)
+        thin = np.ones((2 * round(0.02 * self.unit) + 3,) * 2, np.uint8)
+        cover = cv2.morphologyEx(cover, cv2.MORPH_OPEN, thin)  # slivers at chin and crown
+        for channel in range(3):  # NumPy is slow to spread an (H, W) over the last of (H, W, 3)
+            colour = face[..., channel] * bare + tone * dye[channel]
+            colour *= around + direct * self.light_colour[channel]
+            colour += gloss
+            behind = pixels[..., channel]
+            behind += (np.minimum(colour, 1, out=colour) - behind) * cover
+
+    def light_on(self, hits, slope):
+        """The light on each hit: from around, direct, and what is mirrored; (H, W) each."""
+        shot = self.shot
+        front = _front(hits)
         nx, ny, nz = hits.normal()
-        nx, ny = nx - nz * slope[..., 1], ny - nz * slope[..., 2]
+        leans = nz * front
+        nx, ny = nx - leans * slope[..., 0], ny - leans * slope[..., 1]
         length = 1 / np.sqrt(nx * nx + ny * ny + nz * nz)
         nx, ny, nz = nx * length, ny * length, nz * length
-
-        hair, gleam = self.hair_cover(hits)
-        colour += (gleam - colour) * hair[..., None]
-
         to_light = self.turn.T @ self.light
-        lambert = nx * to_light[0] + ny * to_light[1] + nz * to_light[2]
-        lambert = np.clip(lambert * np.float32(0.85) + np.float32(0.15), 0, None)
+        direct = nx * to_light[0] + ny * to_light[1] + nz * to_light[2]
+        direct = np.maximum(direct * np.float32(0.85) + np.float32(0.15), 0)
         half = self.light + np.array([0, 0, 1], np.float32)
         half = self.turn.T @ (half / np.linalg.norm(half))
-        shine = np.clip(nx * half[0] + ny * half[1] + nz * half[2], 0, None)
-        shine = shine**14 * (shot.gloss * shot.light) * (1 - 0.6 * hair)
+        gloss = np.maximum(nx * half[0] + ny * half[1] + nz * half[2], 0) ** 14
         seen = self.turn[2, 0] * nx + self.turn[2, 1] * ny + self.turn[2, 2] * nz
         edge = np.clip(1 - seen, 0, 1)
         around = (shot.ambient - 0.10 * ny) * (1 - 0.35 * edge * edge) + shot.rim * edge**3
-        colour *= around[..., None] + lambert[..., None] * self.light_colour
-        colour += shine[..., None]
-
-        cover = np.clip(hits.inside * np.float32(1.5 * self.unit) + 0.5, 0, 1)
-        thin = np.ones((2 * round(0.012 * self.unit) + 3,) * 2, np.uint8)
-        cover = cv2.morphologyEx(cover, cv2.MORPH_OPEN, thin)  # slivers at chin and crown
-        pixels += (np.clip(colour, 0, 1, out=colour) - pixels) * cover[..., None]
+        return around, direct, gloss * np.float32(shot.gloss * shot.light)
 
     def head_box(self):
         """The rows and columns (two slices, even bounds) of the picture that hold the head."""
@@ -261,31 +274,24 @@ class _Picture:
         x, y = rays[0] - lift * self.turn[0, 2], rays[1] - lift * self.turn[1, 2]
         return Hits(self.head, self.shot.yaw, self.shot.pitch, x, y, along)
 
-    def on_face(self, hits, scale):
-        """Where the flat face's pixel for each hit is: two maps for cv2.remap."""
-        scale = np.float32(scale)
-        return (
-            (hits.x - np.float32(flat.LEFT)) * scale - np.float32(0.5),
-            (hits.y - np.float32(flat.TOP)) * scale - np.float32(0.5),
-        )
+    def hair_cover(self, angle, y):
+        """The hair or hat of a head at angles and heights (H, W).
 
-    def hair_cover(self, hits):
-        """How much hair (H, W) covers each hit, and the hair's colour (H, W, 3)."""
+        Returns: how much it covers, 0-1 (H, W), its brightness (H, W), its colour (3,).
+        """
         p, shot = self.person, self.shot
-        angle = hits.angle()
-        strands = _strands()
-        mapped = cv2.remap(
-            strands,
+        if shot.hat:
+            wool = np.clip(0.1 + 0.8 * self.cloth[::-1], 0, 1).astype(np.float32)
+            rib = 0.85 + 0.15 * np.sign(np.sin(angle * 40))
+            cover = (np.float32(-0.50) - y) * np.float32(0.4 * self.unit) + np.float32(0.5)
+            return np.clip(cover, 0, 1), rib, wool
+        strands = cv2.remap(
+            _strands(),
             angle * np.float32(70) + np.float32(p.marks % 251),
-            hits.y * np.float32(34) + np.float32(128),
+            y * np.float32(34) + np.float32(128),
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_WRAP,
         )
-        if shot.hat:
-            line = np.full_like(angle, -0.50)
-            tone = np.clip(0.1 + 0.8 * self.cloth[::-1], 0, 1).astype(np.float32)
-            rib = 0.85 + 0.15 * np.sign(np.sin(angle * 40))
-            return np.clip((line - hits.y) * self.unit * 0.4 + 0.5, 0, 1), rib[..., None] * tone
         knots = np.radians([-180, -112, -98, -80, -64, -44, -22, 0, 22, 44, 64, 80, 98, 112, 180])
         low = 1.3 if self.long > 0.25 else 0.55
         side = p.sideburn if self.long < 0.25 else 0.5
@@ -299,11 +305,11 @@ class _Picture:
             line += shot.fringe * np.exp(-(((knots - 0.5 * p.parting) / 0.7) ** 2)) * 1.6
         limit = np.interp(np.linspace(-np.pi, np.pi, 512), knots, line).astype(np.float32)
         index = ((angle + np.float32(np.pi)) * np.float32(511 / (2 * np.pi))).astype(np.int32)
-        ragged = np.float32(0.05) * (mapped - 0.5)
-        cover = (limit[index] + ragged - hits.y) * np.float32(16) + 0.5
-        part = np.exp(-(((angle - np.float32(p.parting)) / 0.05) ** 2)) * (hits.y < p.hairline)
-        tone = (0.55 + 0.75 * mapped) * (1 - 0.35 * part)
-        return np.clip(cover, 0, 1), tone[..., None] * self.hair.astype(np.float32)
+        ragged = np.float32(0.05) * (strands - np.float32(0.5))
+        cover = (limit[index] + ragged - y) * np.float32(16) + 0.5
+        part = np.exp(-(((angle - np.float32(p.parting)) / 0.05) ** 2)) * (y < p.hairline)
+        tone = (0.55 + 0.75 * strands) * (1 - 0.35 * part)
+        return np.clip(cover, 0, 1), tone, self.hair.astype(np.float32)
 
     # In front of the head
 
@@ -413,6 +419,17 @@ class _Picture:
             tip = root + (lean, -0.48 - 0.08 * np.sin(finger + 0.6))
             self.line(place([root, tip]), dark, 0.150)
             self.line(place([root, tip]), tone, 0.120)
+
+
+def _place(flat_map, hits):
+    """Where each hit's pixel is in a map of the face, as skin.draw_face's: two maps to remap by."""
+    rows, columns = flat_map.shape[:2]
+    across = np.float32(columns / (flat.RIGHT - flat.LEFT))
+    down = np.float32(rows / (flat.BOTTOM - flat.TOP))
+    return (
+        (hits.x - np.float32(flat.LEFT)) * across - np.float32(0.5),
+        (hits.y - np.float32(flat.TOP)) * down - np.float32(0.5),
+    )
 
 
 def _front(hits):

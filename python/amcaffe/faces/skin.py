@@ -153,18 +153,21 @@ def _shade(canvas, person, shot, skin):
     def field(rows):
         return displacement(np.array(rows, np.float32), x, y)[..., 0]
 
-    hair = hair_colour(p, shot) * 0.75 / np.maximum(skin, 0.05)
     stubble = np.clip(p.stubble + shot.shave, 0, 0.6) * 0.75
     cover = np.minimum(field(beard), 1) * max(stubble, np.clip(p.beard + shot.shave, 0, 0.9))
     cover += field(lip) * max(stubble, np.clip(p.moustache + shot.shave, 0, 0.9))
-    cover = np.clip(cover * 1.3, 0, 0.92)
     lips = np.exp(-(((y - p.mouth_y - 0.035) / 0.08) ** 4))[:, None]
     cover *= 1 - 0.85 * lips * np.exp(-((x / (0.85 * p.mouth_width)) ** 6))
-    grey = (1 - np.minimum(field(dark), 0.6))[..., None]
-    blush = field(red)[..., None] * np.array([-0.55, -0.45, 0.15])
-    factor = grey * (1 + blush) * (1 - cover[..., None] * (1 - np.minimum(hair, 1)))
-    factor = cv2.resize(factor.astype(np.float32), (size[1], size[0]))
-    return np.clip(canvas.pixels * factor, 0, 255).astype(np.uint8)
+    cover = np.minimum(cover * 1.3, 0.92)
+    grey = 1 - np.minimum(field(dark), 0.6)
+    blush = field(red)
+    hair = np.minimum(hair_colour(p, shot) * 0.75 / np.maximum(skin, 0.05), 1)
+    factor = np.empty((len(y), len(x), 3), np.float32)
+    for channel, redder in enumerate((-0.55, -0.45, 0.15)):
+        beard = 1 - cover * np.float32(1 - hair[channel])
+        factor[..., channel] = grey * (1 + blush * np.float32(redder)) * beard
+    factor = cv2.resize(factor, (size[1], size[0]))
+    return cv2.multiply(canvas.pixels, factor, dtype=cv2.CV_8U)
 
 
 def _marks(canvas, person, skin):

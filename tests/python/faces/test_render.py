@@ -62,6 +62,17 @@ def test_a_cover_changes_a_part_of_the_picture_and_leaves_the_rest(part):
     assert 0.01 < changed < 0.6
 
 
+def test_dark_lenses_hide_the_eyes_and_clear_ones_do_not():
+    person = draw_identity(1, 0)
+    plain, clear, dark = (
+        render(person, neutral_shot(glasses=bool(kind), dark_lenses=kind == 2), SIZE)
+        for kind in range(3)
+    )
+    eyes = slice(46, 56), slice(26, 38)
+    assert dark[eyes].mean() < 0.5 * plain[eyes].mean()
+    assert far_apart(clear[eyes], plain[eyes]) < 0.25 * plain[eyes].mean()
+
+
 @pytest.mark.parametrize("yaw, pitch", [(0.0, 0.0), (0.5, 0.0), (-0.4, 0.25), (0.3, -0.28)])
 def test_a_hit_lies_on_the_head_and_projects_to_where_its_ray_came_from(yaw, pitch):
     head = build_head(draw_identity(1, 3), neutral_shot(), hair=0.0)
