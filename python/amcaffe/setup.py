@@ -65,6 +65,7 @@ class Setup:
         toolkit = None if cuda == "off" else find_cuda().root
         inputs = [CHECKOUT / name for name in TREE_INPUTS]
         self.root = self.cache / f"caffe-{content_key(inputs, self.venv.name, toolkit)}"
+        self.source = self.cache / f"source-{fetch.COMMIT[:12]}"  # the tree as it came
         self.python = self.venv / "bin/python"
 
     def environment(self):
@@ -74,6 +75,7 @@ class Setup:
             "PATH": f"{path}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": f"{CHECKOUT / 'python'}:{self.root / 'python'}",
             "CAFFE_ROOT": str(self.root),
+            "AMCAFFE_TEST_TREE": str(self.source),
         }
 
     def make(self, tests=False, extras=()):
@@ -113,8 +115,10 @@ class Setup:
         given = environment.get("CAFFE_ROOT")
         if given and Path(given).absolute().parent == self.cache:
             del environment["CAFFE_ROOT"]  # a tree of ours, from `eval "$(make -s env)"`
+        if not self.source.exists():
+            self._step("fetch", self.source, environment=environment)
         if not self.root.exists():
-            self._step("fetch", self.root, environment=environment)
+            self._step("fetch", self.root, "--source", self.source, environment=environment)
         self._step("install", self.root, environment=environment)
         arguments = [self.root, "--cuda", self.cuda, "--no-register"] + ["--tests"] * tests
         self._step("build", *arguments, environment=environment)
