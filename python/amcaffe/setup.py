@@ -107,9 +107,6 @@ class Setup:
                 ready.write_text(wanted)
 
     def _make_tree(self, tests):
-        ready = self.root / "build" / ("amcaffe-ready-tests" if tests else "amcaffe-ready")
-        if ready.exists():
-            return
         environment = dict(os.environ, PYTHONPATH=str(CHECKOUT / "python"))
         environment.setdefault("CCACHE_DIR", str(self.cache / "ccache"))
         given = environment.get("CAFFE_ROOT")
@@ -117,6 +114,9 @@ class Setup:
             del environment["CAFFE_ROOT"]  # a tree of ours, from `eval "$(make -s env)"`
         if not self.source.exists():
             self._step("fetch", self.source, environment=environment)
+        ready = self.root / "build" / ("amcaffe-ready-tests" if tests else "amcaffe-ready")
+        if ready.exists():
+            return
         if not self.root.exists():
             self._step("fetch", self.root, "--source", self.source, environment=environment)
         self._step("install", self.root, environment=environment)
