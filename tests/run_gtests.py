@@ -41,6 +41,7 @@ def logged(command, folder, log, passed, failed, summary):
     with open(log, "w") as file, subprocess.Popen(
         command,
         cwd=folder,
+        env=dict(os.environ, GLOG_logtostderr="1"),  # not to files in the temporary folder
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
