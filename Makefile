@@ -35,8 +35,9 @@ test: bootstrap
 
 # Removes what this checkout made; the cache outside it stays.
 clean:
-	rm -rf build
+	rm -rf build python/amcaffe/_core*.so
 
 .PHONY: bootstrap
 bootstrap:
-	@command -v $(PYTHON) >/dev/null || { apt-get update -q && apt-get install -y -q python3; } >&2
+	@command -v $(PYTHON) >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$S apt-get update -q && $$S apt-get install -y -q python3; } >&2

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from amcaffe import cli
 from amcaffe.errors import BuildError
-from amcaffe.lists import atomic_write
+from amcaffe.files import atomic_write
 from amcaffe.toolchain import APT_HINT, find_cuda, generator, require_cmake
 from amcaffe.tree import require_tree
 
@@ -76,6 +76,8 @@ def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
     environment = dict(os.environ, CCACHE_NOHASHDIR="1")
     environment.setdefault("CCACHE_BASEDIR", str(root))
 
+    if not (root / ".amcaffe").exists():
+        say(f"{root} is not patched (python -m amcaffe.install does); it is built as it is")
     say(cuda.reason if cuda.root else f"CPU-only: {cuda.reason}")
     cmake = require_cmake()
     options = configure_options(root, cuda)

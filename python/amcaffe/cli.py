@@ -24,13 +24,18 @@ def run(step, main, argv=None):
     Args:
         step: name of the step, for the first word of an error.
         main: function of a list of arguments that returns None or an int.
-    Returns: int exit status: main's own, an AmcaffeError's, or 130 on Ctrl-C.
+    Returns: int exit status: main's own, an AmcaffeError's, 1 where the disk or the system
+        refused something, or 130 on Ctrl-C.
     """
     try:
         return main(sys.argv[1:] if argv is None else argv) or 0
     except AmcaffeError as error:
         print(f"amcaffe {step}: {error}", file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"amcaffe {step}: {place}{error.strerror or error}", file=sys.stderr)
+        return AmcaffeError.exit_status
     except KeyboardInterrupt:
         print(f"\namcaffe {step}: interrupted; run the same command to go on", file=sys.stderr)
         return INTERRUPTED

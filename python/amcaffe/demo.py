@@ -22,7 +22,8 @@ from typing import Tuple
 
 from amcaffe import cli
 from amcaffe.errors import AmcaffeError, InputError
-from amcaffe.lists import atomic_write, read_image_list
+from amcaffe.files import atomic_write
+from amcaffe.lists import read_image_list
 
 RUNS = {"softmax": "softmax", "am_softmax": "am-softmax"}  # report's name: renderer's margin
 FARS = (0.01, 0.001)
@@ -160,9 +161,13 @@ class Demo:
             raise _StepFailed(name, status)
 
     def _key(self):
-        """Names the work: another recipe, folder, package or Caffe begins anew."""
+        """Names the work: another recipe, photograph, package or Caffe begins anew."""
         digest = hashlib.sha256(repr((self.recipe, str(self.photographs))).encode())
         digest.update(os.environ.get("CAFFE_ROOT", "").encode())
+        if self.photographs is not None:
+            for path in sorted(self.photographs.rglob("*")):
+                state = path.stat()
+                digest.update(repr((str(path), state.st_size, state.st_mtime_ns)).encode())
         for path in sorted(Path(__file__).parent.rglob("*.py")):
             digest.update(path.read_bytes())
         return digest.hexdigest()[:12]

@@ -8,7 +8,8 @@ from typing import List, Optional
 import numpy as np
 
 from amcaffe.errors import InputError
-from amcaffe.lists import atomic_write, read_image_list, write_image_list
+from amcaffe.files import atomic_write
+from amcaffe.lists import read_image_list, write_image_list
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def feature_paths(path):
 
 
 def save_features(path, matrix, paths, labels=None):
-    """Write a feature file, each of its two files atomically, the matrix last.
+    """Write a feature file. Interrupted, there is no matrix: never one beside another's list.
 
     Args:
         path: NAME or NAME.npy.
@@ -40,6 +41,7 @@ def save_features(path, matrix, paths, labels=None):
     """
     matrix_path, list_path = feature_paths(path)
     _check(matrix_path, matrix, paths)
+    matrix_path.unlink(missing_ok=True)
     write_image_list(list_path, paths, labels)
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(matrix, np.float32), allow_pickle=False)

@@ -3,13 +3,17 @@
 Standard library only, as it runs before anything is installed.
 """
 
+import contextlib
+import gzip
 import hashlib
+import lzma
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 from amcaffe import cli
@@ -76,11 +80,12 @@ def fetch(destination, source=None, unpinned=False, say=print):
                 f"{destination} is not empty, and not the pinned Caffe tree as it came",
                 hint="name a folder that does not exist yet; nothing was changed",
             )
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    with _writing(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
 
     tried = []
     for name, bring in _sources(source, unpinned):
-        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
+        with _writing(destination), tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
             tree = Path(scratch, "tree")
             tree.mkdir()
             try:
@@ -110,6 +115,17 @@ def fetch(destination, source=None, unpinned=False, say=print):
     )
 
 
+@contextlib.contextmanager
+def _writing(destination):
+    """Turns what a disk refuses into an InputError; shutil.Error may hold thousands of files."""
+    try:
+        yield
+    except shutil.Error as error:
+        raise InputError(f"cannot copy to {destination}: {error.args[0][0][2]}") from None
+    except OSError as error:
+        raise InputError(f"cannot write {destination}: {error.strerror}") from None
+
+
 class _Unserved(Exception):
     """This source does not serve the tree; the text says why."""
 
@@ -122,13 +138,19 @@ def _sources(source, unpinned):
     root = os.environ.get("CAFFE_ROOT")
     if root:
         sources.append(
-            (f"$CAFFE_ROOT ({root})", lambda tree, _: _from_path(Path(root), tree, COMMIT))
+            (f"$CAFFE_ROOT ({root})", lambda tree, _: _from_caffe_root(Path(root), tree))
         )
     sources.append(
         (f"upstream git ({UPSTREAM})", lambda tree, _: _from_git(UPSTREAM, tree, COMMIT))
     )
     sources.append((f"Debian source package ({DEBIAN_SOURCE}, {DEBIAN_SUITE})", _from_debian))
     return sources
+
+
+def _from_caffe_root(root, tree):
+    if (root / ".amcaffe").exists():
+        raise _Unserved("patched already, so it is not the tree as it came")
+    _from_path(root, tree, COMMIT)
 
 
 def _from_path(path, tree, commit):
@@ -216,7 +238,7 @@ def _unpack(tarball, tree):
             for member in members:
                 _refuse_unsafe(member)
             archive.extractall(tree, members=members)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise _Unserved(f"no readable tarball: {error}") from None
     entries = list(tree.iterdir())
     if len(entries) == 1 and entries[0].is_dir():

@@ -1,16 +1,15 @@
-"""Image lists, as Caffe's ImageData layer reads them, and files written whole or not at all.
+"""Image lists, as Caffe's ImageData layer reads them.
 
 A list has one `path label` a line. The last space separates the two, so paths
 may hold spaces. A list without labels has one path a line.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from amcaffe.errors import InputError
+from amcaffe.files import atomic_write
 
 
 def read_image_list(path):
@@ -53,33 +52,6 @@ def write_image_list(path, paths, labels=None):
     else:
         lines = [f"{name} {int(label)}\n" for name, label in zip(paths, labels)]
     atomic_write(path, "".join(lines))
-
-
-def atomic_write(path, content):
-    """Write str (as UTF-8) or bytes to path: the whole file or, on any failure, the old one."""
-    path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(partial, 0o666 & ~_umask())  # mkstemp's 0600 would hide it from others
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _numbered_lines(path):

@@ -70,7 +70,7 @@ class Setup:
 
     def environment(self):
         """Variables that put this checkout's python, caffe and $CAFFE_ROOT on a shell."""
-        path = f"{self.venv / 'bin'}:{self.root / 'build/tools'}"
+        path = f"{CHECKOUT / 'build/bin'}:{self.venv / 'bin'}:{self.root / 'build/tools'}"
         return {
             "PATH": f"{path}:{os.environ.get('PATH', os.defpath)}",
             "PYTHONPATH": f"{CHECKOUT / 'python'}:{self.root / 'python'}",
@@ -92,6 +92,7 @@ class Setup:
             self._make_venv(extras)
             self._make_tree(tests)
         self._make_extension()
+        self._make_command()
 
     def _make_venv(self, extras):
         if not (self.venv / f"ready-{ALWAYS[0]}").exists():
@@ -109,9 +110,6 @@ class Setup:
     def _make_tree(self, tests):
         environment = dict(os.environ, PYTHONPATH=str(CHECKOUT / "python"))
         environment.setdefault("CCACHE_DIR", str(self.cache / "ccache"))
-        given = environment.get("CAFFE_ROOT")
-        if given and Path(given).absolute().parent == self.cache:
-            del environment["CAFFE_ROOT"]  # a tree of ours, from `eval "$(make -s env)"`
         if not self.source.exists():
             self._step("fetch", self.source, environment=environment)
         ready = self.root / "build" / ("amcaffe-ready-tests" if tests else "amcaffe-ready")
@@ -130,6 +128,13 @@ class Setup:
         """The pybind11 extension, in the checkout; a no-op where it is newer than its sources."""
         command = [self.python, "setup.py", "-q", "build_ext", "--inplace"]
         _run([*command, "--build-temp", "build/extension"], cwd=CHECKOUT)
+
+    def _make_command(self):
+        """The `amcaffe` that an installed package has, for this checkout."""
+        command = CHECKOUT / "build/bin/amcaffe"
+        command.parent.mkdir(parents=True, exist_ok=True)
+        command.write_text('#!/bin/sh\nexec python -m amcaffe "$@"\n')
+        command.chmod(0o755)
 
     def _step(self, name, *arguments, environment):
         _run([self.python, "-m", f"amcaffe.{name}", *arguments], env=environment)

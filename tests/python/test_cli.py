@@ -26,6 +26,15 @@ def test_each_kind_of_error_has_a_status_of_its_own():
     assert len({kind.exit_status for kind in public}) == len(public) > 4
 
 
+def test_what_the_disk_refuses_is_told_with_its_place_and_no_traceback(capsys, tmp_path):
+    def main(argv):
+        (tmp_path / "missing/file").write_text("")
+
+    assert cli.run("faces", main, []) == errors.AmcaffeError.exit_status
+    told = capsys.readouterr().err
+    assert str(tmp_path / "missing/file") in told and "Traceback" not in told
+
+
 def test_ctrl_c_ends_in_130_without_a_traceback(capsys):
     def main(argv):
         raise KeyboardInterrupt

@@ -54,6 +54,15 @@ def test_another_recipe_works_in_another_folder(small_demo, monkeypatch):
     assert demo.Demo(small_demo, 1).work != before
 
 
+def test_a_changed_photograph_begins_anew(tmp_path):
+    for number in range(4):
+        (tmp_path / f"faces/p{number}").mkdir(parents=True)
+    before = demo.Demo(tmp_path / "out", 1, tmp_path / "faces").work
+    assert demo.Demo(tmp_path / "out", 1, tmp_path / "faces").work == before
+    (tmp_path / "faces/p0/new.jpg").write_bytes(b"")
+    assert demo.Demo(tmp_path / "out", 1, tmp_path / "faces").work != before
+
+
 def test_a_failing_step_ends_the_demo_with_its_name_and_status(small_demo, monkeypatch, capfd):
     monkeypatch.setattr(demo, "MADE_UP", dataclasses.replace(SMALL, test_people=8))
     with pytest.raises(demo.AmcaffeError, match="step dataset failed"):

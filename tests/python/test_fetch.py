@@ -106,6 +106,26 @@ def test_caffe_root_serves_first_when_it_is_the_pinned_tree(tree, tmp_path, monk
     assert contents(tmp_path / "out") == contents(tree)
 
 
+def test_a_patched_caffe_root_is_passed_over_with_a_word(tree, tmp_path, monkeypatch):
+    (tree / ".amcaffe").mkdir()
+    monkeypatch.setenv("CAFFE_ROOT", str(tree))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FetchError) as caught:
+        fetch.fetch(tmp_path / "out")
+    assert "patched already" in caught.value.found
+
+
+def test_a_full_disk_is_told_in_a_line(tree, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise fetch.shutil.Error([("a", "b", "No space left on device")] * 1000)
+
+    monkeypatch.setattr(fetch.shutil, "copytree", full)
+    with pytest.raises(InputError) as caught:
+        fetch.fetch(tmp_path / "new/out", tree)
+    assert "No space left" in caught.value.what and len(caught.value.what) < 300
+    assert not list((tmp_path / "new").iterdir())
+
+
 @pytest.mark.parametrize(
     "name, link", [("../evil", None), ("/evil", None), ("in", "../../evil"), ("in", "/evil")]
 )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from amcaffe.errors import InputError
-from amcaffe.lists import atomic_write, read_image_list, write_image_list
+from amcaffe.files import atomic_write
+from amcaffe.lists import read_image_list, write_image_list
 
 
 def write(path, text):
@@ -66,7 +67,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError):
+    with pytest.raises(InputError, match="cannot write .*f: No space left"):
         atomic_write(tmp_path / "f", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
     assert (tmp_path / "f").read_text() == "old"

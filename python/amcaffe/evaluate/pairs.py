@@ -9,7 +9,7 @@ from tqdm import tqdm
 from amcaffe import report
 from amcaffe.errors import InputError
 from amcaffe.features import Features, load_features
-from amcaffe.lists import atomic_write
+from amcaffe.files import atomic_write
 from amcaffe.pairs import balanced_pairs, locate, read_pairs
 from amcaffe.report.verification import MEASURES, mean_threshold
 from amcaffe.verification import verify

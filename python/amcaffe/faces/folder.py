@@ -11,7 +11,7 @@ import cv2
 
 from amcaffe.errors import InputError
 from amcaffe.faces import head, render, skin, traits
-from amcaffe.lists import atomic_write
+from amcaffe.files import atomic_write
 from amcaffe.progress import Progress
 
 SETTINGS = "faces.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amcaffe import cli
 from amcaffe.errors import InputError
-from amcaffe.lists import atomic_write
+from amcaffe.files import atomic_write
 from amcaffe.prototxt import nets, text
 from amcaffe.prototxt.experiment import BACKENDS, MARGINS, UNITS, Experiment
 

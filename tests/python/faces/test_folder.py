@@ -12,7 +12,6 @@ from amcaffe import cli
 from amcaffe.errors import InputError
 from amcaffe.faces import main
 from amcaffe.faces.folder import make_faces, picture_path
-from amcaffe.faces.sheet import contact_sheet
 
 SIZE = (40, 32)
 
@@ -176,24 +175,3 @@ def test_the_command_prints_what_it_made(tmp_path, capsys):
     assert cli.run("faces", main, argv) == 0
     assert "1 people x 2 pictures, 2 of 2 drawn now" in capsys.readouterr().out
     assert cv2.imread(str(picture_path(tmp_path / "out", 0, 1))).shape == (40, 32, 3)
-
-
-def test_a_contact_sheet_holds_every_picture_in_its_cell(tmp_path):
-    make_faces(tmp_path, 2, 3, SIZE, seed=5, workers=1)
-    rows = [[picture_path(tmp_path, j, i) for i in range(3)] for j in range(2)]
-    sheet = contact_sheet(rows, SIZE, gap=2)
-    assert sheet.shape == (2 * 40 + 2, 3 * 32 + 2 * 2, 3)
-    assert (sheet[42:82, 68:100] == cv2.imread(str(rows[1][2]))).all()
-    assert (sheet[40:42] == 255).all()
-
-
-def test_a_contact_sheet_resizes_and_leaves_short_rows_white(tmp_path):
-    make_faces(tmp_path, 1, 1, SIZE, seed=5, workers=1)
-    path = picture_path(tmp_path, 0, 0)
-    sheet = contact_sheet([[path, path], [path]], (20, 16), gap=0)
-    assert sheet.shape == (40, 32, 3) and (sheet[20:, 16:] == 255).all()
-
-
-def test_a_contact_sheet_names_a_picture_that_it_cannot_read(tmp_path):
-    with pytest.raises(InputError, match="none.jpg"):
-        contact_sheet([[tmp_path / "none.jpg"]], SIZE)

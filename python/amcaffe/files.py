@@ -1,0 +1,38 @@
+"""Files written whole or not at all. Standard library only."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from amcaffe.errors import InputError
+
+
+def atomic_write(path, content):
+    """Write str (as UTF-8) or bytes to path: the whole file or, on any failure, the old one.
+
+    Raises: InputError: the folder cannot be made or written to, or the disk is full.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    partial = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(partial, 0o666 & ~_umask())  # mkstemp's 0600 would hide it from others
+        os.replace(partial, path)
+    except BaseException as error:
+        if partial is not None:
+            Path(partial).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f"cannot write {path}: {error.strerror}") from None
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
