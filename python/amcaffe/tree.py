@@ -95,9 +95,15 @@ class CaffeTree:
 def require_tree(path):
     """The CaffeTree at `path`, after checking that our layers can live in it.
 
-    Raises: TreeError: not a Caffe tree (with what is missing), or one whose layer
+    Raises: TreeError: no path; not a Caffe tree (with what is missing), or one whose layer
         interface is another (NVIDIA's, OpenCL's, Caffe of 2014).
     """
+    if not str(path):
+        raise TreeError(
+            "the path of the Caffe tree is empty: $CAFFE_ROOT is not set",
+            expected="the root of a Caffe source tree",
+            hint="export CAFFE_ROOT=PATH, or in the project: eval \"$(make -s env)\"",
+        )
     root = Path(path)
     if not root.is_dir():
         raise TreeError(

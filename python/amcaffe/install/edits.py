@@ -101,7 +101,7 @@ def reverse(path, text, hunks, exact):
     """Undo hunks in a text that may have been edited elsewhere since.
 
     Args:
-        path: the file's name, for errors.
+        path: the file, for errors.
         text: the file as it is now.
         hunks: [Hunk] in order, as apply_spans gave them.
         exact: the text is as apply_spans left it, so that the offsets hold.
@@ -130,12 +130,13 @@ def _find_again(path, text, hunks):
             places += zip(found, group)
         elif found or not all(_is_undone(text, hunk) for hunk in group):
             first = group[0]
+            back = f"put all of the original ones back:{_quote(first.old)}"
+            otherwise = back if first.old else "remove them all"
             raise TreeError(
                 f"{path}: the edit {first.name!r} cannot be undone: its lines were changed since",
                 found=f"{len(found)} of {len(group)} places",
                 expected=_quote(first.new),
-                hint=f"put these lines back, or all of the original ones: {_quote(first.old)}\n"
-                "  nothing was changed",
+                hint=f"put these lines back, or {otherwise}\n  nothing was changed",
             )
     return places
 
@@ -168,4 +169,4 @@ def _around(text, at, lines):
 
 
 def _quote(lines):
-    return "".join(f"\n    | {line}" for line in lines.splitlines()) or " (no lines)"
+    return "".join(f"\n    | {line}" for line in lines.splitlines())

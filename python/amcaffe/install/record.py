@@ -101,7 +101,8 @@ def host_without_edits(tree, record, path):
     if host is None or data is None or digest(data) == host.before:
         return data
     exact = digest(data) == host.after
-    return reverse(path, data.decode("latin-1"), host.hunks, exact).encode("latin-1")
+    text = data.decode("latin-1")
+    return reverse(tree.root / path, text, host.hunks, exact).encode("latin-1")
 
 
 def require_untouched(tree, record):

@@ -77,8 +77,9 @@ def _roll_back(tree, error):
     except OSError:
         ended = "run the same command again once that is solved: it first restores the tree"
     if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
         raise TreeError(
-            f"cannot write in {tree.root}: {error.strerror}: {error.filename}",
+            f"cannot write in {tree.root}: {error.strerror}{place}",
             expected="a tree in which this user may write, with room on the disk",
             hint=ended,
         ) from error
@@ -105,7 +106,7 @@ def recover(tree):
             else:
                 saved = state / OLD / str(entry["index"])
                 _discard(state / SPARE)
-                disk.write_file(state / SPARE, saved.read_bytes(), _mode(saved))
+                disk.write_file(state / SPARE, saved.read_bytes(), *_like(saved))
                 disk.replace(state / SPARE, target)
             restored.append(entry["path"])
         for folder in reversed(journal["made"]):
@@ -125,15 +126,14 @@ def _stage(tree, state, changes, make, remove):
         target = tree.path(change.path)
         if tree.read(change.path) != change.before:
             raise TreeError(f"{target} changed while amcaffe was at work", hint="run it again")
-        mode = 0o666 & ~_umask() if change.before is None else _mode(target)
         if change.before is not None:
-            disk.write_file(state / OLD / str(index), change.before, mode)
+            disk.write_file(state / OLD / str(index), change.before, *_like(target))
         if change.after is not None:
-            disk.write_file(state / NEW / str(index), change.after, mode)
+            disk.write_file(state / NEW / str(index), change.after, *_like(target))
         entry = {"index": index, "path": change.path}
         entries.append({**entry, "before": digest(change.before), "after": digest(change.after)})
     journal = json.dumps({"files": entries, "made": list(make), "removed": list(remove)})
-    disk.write_file(state / SPARE, journal.encode("ascii"), 0o666 & ~_umask())
+    disk.write_file(state / SPARE, journal.encode("ascii"), *_like(state / SPARE))
     disk.replace(state / SPARE, state / JOURNAL)
 
 
@@ -171,8 +171,15 @@ def _remove_if_empty(folder):
         disk.remove_folder(folder)
 
 
-def _mode(path):
-    return stat.S_IMODE(path.stat().st_mode)
+def _like(path):
+    """(mode, owner) of the file at `path`; for a new one, the folder's owner."""
+    if path.exists():
+        status = path.stat()
+        mode = stat.S_IMODE(status.st_mode)
+    else:
+        status = next(folder for folder in path.parents if folder.is_dir()).stat()
+        mode = 0o666 & ~_umask()
+    return mode, (status.st_uid, status.st_gid)
 
 
 def _umask():

@@ -141,5 +141,11 @@ def snapshot(root):
     return found
 
 
+def owners(root):
+    """{path: (user id, group id)} of the root and everything below it."""
+    paths = [Path(root), *Path(root).rglob("*")]
+    return {str(path): (path.stat().st_uid, path.stat().st_gid) for path in paths}
+
+
 def mtimes(root):
     return {str(path): path.stat().st_mtime_ns for path in Path(root).rglob("*")}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from standins import HOST, MARK, snapshot, write_files
+from standins import HOST, MARK, owners, snapshot, write_files
 
 import amcaffe
 from amcaffe.errors import TreeError
@@ -189,6 +189,16 @@ def test_a_kill_while_recovering_is_made_good_too(job, tree, monkeypatch):
             except Killed:
                 run()
             assert snapshot(tree) == after, (number, again)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to another user")
+def test_what_the_next_run_puts_back_keeps_its_owner(install, tree, monkeypatch):
+    for path in [tree, *tree.rglob("*")]:
+        os.chown(path, 1001, 1002)
+    before = owners(tree)
+    kill_before_the_last_change(monkeypatch, install)
+    install("--uninstall")
+    assert owners(tree) == before
 
 
 def test_the_next_run_says_what_it_put_back(install, tree, monkeypatch, capsys):

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from standins import HOST, MARK, TARGETS, mtimes, snapshot, write_files
+from standins import HOST, MARK, TARGETS, mtimes, owners, snapshot, write_files
 
 from amcaffe.errors import AmcaffeError, TreeError
-from amcaffe.install import disk
+from amcaffe.install import disk, main
 
 
 def edit(path, old, new):
@@ -137,7 +137,7 @@ def test_a_conflict_with_the_users_edit_is_shown_and_nothing_changes(install, tr
     edit(tree / "src/caffe/util/io.cpp", "cv::IMREAD_COLOR", "cv::IMREAD_ANYCOLOR")
     before = mtimes(tree), snapshot(tree)
     message = refused(install, *arguments)
-    assert "src/caffe/util/io.cpp" in message and "opencv-4 imread flags" in message
+    assert f"{tree}/src/caffe/util/io.cpp: " in message and "opencv-4 imread flags" in message
     assert "cv::IMREAD_COLOR" in message
     assert (mtimes(tree), snapshot(tree)) == before
 
@@ -351,6 +351,61 @@ def test_a_refusing_disk_changes_nothing_and_is_named(install, tree, monkeypatch
     assert f"cannot write in {tree}: Permission denied" in message
     assert "nothing was changed" in message
     assert snapshot(tree) == before
+
+
+def test_a_refusal_of_which_the_file_is_unknown_names_none(install, tree, monkeypatch):
+    def refuse(handle):
+        raise OSError(28, "No space left on device")  # a write or fsync knows no name
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert f"cannot write in {tree}: No space left on device\n" in refused(install)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to another user")
+def test_root_leaves_each_file_to_its_owner_and_new_ones_to_the_folders(install, tree, project):
+    for path in [tree, *tree.rglob("*")]:
+        os.chown(path, 1001, 1002)
+    os.chown(tree / "src/caffe/util/io.cpp", 1003, 1004)
+    before = owners(tree)
+    install()
+    after = owners(tree)
+    new = set(after) - set(before)
+    assert {str(tree / name) for name in (*TARGETS, ".amcaffe", ".amcaffe/manifest.json")} <= new
+    assert after == {**before, **dict.fromkeys(new, (1001, 1002))}
+    install("--uninstall")
+    assert owners(tree) == before
+
+
+def refuse_to_give_files_away(monkeypatch, user):
+    def refuse(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fchown", refuse)
+    monkeypatch.setattr(os, "lchown", refuse)
+
+
+def test_a_user_who_may_not_give_files_away_installs_all_the_same(install, tree, monkeypatch):
+    pristine = snapshot(tree)
+    refuse_to_give_files_away(monkeypatch, 1000)
+    install()
+    assert TARGETS <= set(snapshot(tree))
+    install("--uninstall")
+    assert snapshot(tree) == pristine
+
+
+def test_root_where_files_cannot_be_given_away_changes_nothing(install, tree, monkeypatch):
+    pristine = snapshot(tree)
+    refuse_to_give_files_away(monkeypatch, 0)
+    assert f"cannot write in {tree}: Operation not permitted\n" in refused(install)
+    assert snapshot(tree) == pristine
+
+
+@pytest.mark.parametrize("arguments", [(), ("--uninstall",)])
+def test_an_empty_path_is_taken_for_an_unset_variable(arguments):
+    with pytest.raises(TreeError, match=r"\$CAFFE_ROOT is not set") as caught:
+        main(["", *arguments])
+    assert 'eval "$(make -s env)"' in str(caught.value)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
