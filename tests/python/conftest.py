@@ -1,12 +1,17 @@
 """Fixtures that more than one folder of tests uses."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# A shell without job control starts background jobs with SIGINT ignored, and ignored it stays in
+# their children; tests that interrupt a step need it to have its meaning there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OUR_LAYERS = {"LabelSpecificAdd", "NormalizedInnerProduct", "CombinedMargin", "Normalize", "Flip"}
 
