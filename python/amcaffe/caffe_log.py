@@ -15,6 +15,7 @@ from pathlib import Path
 
 _FATAL = re.compile(rb"^F\d{4,8} [\d:.]+ +\d+ (.*)$")
 _TRACE = b"*** Check failure stack trace"
+_UNWRITTEN = "Check failed: proto.SerializeToOstream"
 
 
 @contextlib.contextmanager
@@ -22,13 +23,18 @@ def caffe_log(path, step, advice):
     """Send what native code writes to stderr into a file; Python's own stderr stays.
 
     Args:
-        path: log file, appended to.
+        path: log file, appended to, in the folder that Caffe writes to. Made where missing.
         step: for the first word of the message should Caffe abort.
         advice: what to do then, one line.
+    Raises: InputError: the folder or the file cannot be made.
     """
     from amcaffe.errors import InputError  # not importable where this file is a script
 
     path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path.parent}: {error.strerror}") from None
     try:
         log = open(path, "ab")
     except OSError as error:
@@ -67,8 +73,8 @@ def _copy(source, log, path, step, advice):
     fatal = []
     recording = False
     for line in source:
-        log.write(line)
-        log.flush()
+        with contextlib.suppress(OSError):  # a full disk, which may be what is to be told
+            log.write(line)
         start = _FATAL.match(line)
         if start:
             fatal, recording = [start.group(1)], True
@@ -78,12 +84,15 @@ def _copy(source, log, path, step, advice):
             fatal.append(line.rstrip())
     if fatal:
         text = b"\n            ".join(line for line in fatal if line).decode(errors="replace")
+        reason = ""
+        if _UNWRITTEN in text:
+            reason = f": it could not write a snapshot in {Path(path).parent}; is the disk full?"
         print(
-            f"\namcaffe {step}: Caffe stopped\n  found:    {text}\n"
+            f"\namcaffe {step}: Caffe stopped{reason}\n  found:    {text}\n"
             f"  hint:     {advice}\n            Caffe's log: {path}",
             file=sys.stderr,
         )
 
 
 if __name__ == "__main__":
-    _copy(sys.stdin.buffer, sys.stdout.buffer, *sys.argv[1:])
+    _copy(sys.stdin.buffer, sys.stdout.buffer.raw, *sys.argv[1:])

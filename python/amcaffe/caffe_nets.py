@@ -222,6 +222,9 @@ def compare_weights(path, weights, wanted, whole):
     Returns: list of the net's layers that the file lacks (they keep their fillers' values).
     Raises: InputError.
     """
+    hint = "give the net that these weights were trained with"
+    if not whole:
+        hint += ", or rename the layer in the net if it is to start afresh"
     for name, shapes in wanted.items():
         found = weights.get(name)
         if found is not None and (
@@ -231,8 +234,7 @@ def compare_weights(path, weights, wanted, whole):
                 f"{path}: layer {name} does not have the shape that the net has",
                 found=", ".join(map(str, found)),
                 expected=", ".join(" x ".join(map(str, shape)) for shape in shapes),
-                hint="give the net that these weights were trained with, or rename the layer "
-                     "in the net if it is to start afresh",
+                hint=hint,
             )
     lacking = [name for name in wanted if name not in weights]
     if len(lacking) == len(wanted):

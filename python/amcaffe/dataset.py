@@ -13,7 +13,8 @@ import numpy as np
 
 from amcaffe import cli
 from amcaffe.errors import InputError
-from amcaffe.lists import atomic_write, write_image_list
+from amcaffe.files import atomic_write
+from amcaffe.lists import write_image_list
 
 IMAGE_TYPES = {".jpg", ".jpeg", ".png", ".bmp", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".webp"}
 SHOWN = 5  # names that an error lists before it counts the rest
@@ -81,6 +82,8 @@ def main(argv):
     require_readable(args.dir, people)
     write_lists(args.out, people, train, test)
     for split, names in (("train", train), ("test", test)):
+        if not names:
+            continue
         count = sum(len(people.images[name]) for name in names)
         print(f"{Path(args.out) / split}.txt: {len(names)} people, {count} images")
     print(Path(args.out) / "identities.txt")

@@ -45,6 +45,23 @@ def test_the_last_words_before_an_abort_are_told(tmp_path):
     assert "0x1 f()" in (tmp_path / "caffe.log").read_text()
 
 
+def test_a_snapshot_that_caffe_could_not_write_is_told_with_its_folder(tmp_path):
+    words = (
+        "F20240101 00:00:00.000000  1 io.cpp:69] Check failed: proto.SerializeToOstream(&output) "
+        "\\n*** Check failure stack trace: ***\\n"
+    )
+    done = run(tmp_path, f'os.write(2, b"{words}"); os.abort()')
+    assert "amcaffe train: Caffe stopped: it could not write a snapshot in .;" in done.stderr
+    assert "is the disk full?" in done.stderr and "do this" in done.stderr
+
+
+def test_last_words_are_told_where_the_log_itself_cannot_grow(tmp_path):
+    (tmp_path / "caffe.log").symlink_to("/dev/full")
+    words = "F20240101 00:00:00.000000  1 net.cpp:9] Check failed: a == b\\n"
+    done = run(tmp_path, f'os.write(2, b"{words}"); os.abort()')
+    assert "Check failed: a == b" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_an_exception_passes_and_descriptor_2_is_put_back(tmp_path):
     done = run(tmp_path, "raise KeyError('seen')")
     assert done.returncode == 1 and "KeyError: 'seen'" in done.stderr

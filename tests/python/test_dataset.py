@@ -138,11 +138,13 @@ def test_the_same_seed_makes_the_same_lists_and_another_does_not(tmp_path):
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_without_a_holdout_an_old_test_list_goes(tmp_path):
+def test_without_a_holdout_an_old_test_list_goes(tmp_path, capsys):
     people(tmp_path / "in", 4)
     assert run(tmp_path / "in", tmp_path / "out") == 0
+    assert "test.txt: 1 people, 3 images" in capsys.readouterr().out
     assert run(tmp_path / "in", tmp_path / "out", "--holdout", 0) == 0
     assert not (tmp_path / "out" / "test.txt").exists()
+    assert "test.txt" not in capsys.readouterr().out
     assert len(read_image_list(tmp_path / "out" / "train.txt")[0]) == 12
 
 

@@ -20,8 +20,9 @@ from amcaffe.extract.merge import normalize
 from amcaffe.extract.network import Network
 from amcaffe.extract.partial import Partial
 from amcaffe.features import feature_paths, save_features
+from amcaffe.files import atomic_write
 from amcaffe.images import ImageError, check_images, read_image, thread_count
-from amcaffe.lists import atomic_write, read_image_list
+from amcaffe.lists import read_image_list
 from amcaffe.progress import Progress
 
 _AHEAD = 4  # batches read before the net asks for them
@@ -63,11 +64,10 @@ def extract(options):
     if options.strict:
         _refuse_unreadable(options.image_list, paths)
     stem = str(feature_paths(options.out)[0])[: -len(".npy")]
-    Path(stem).parent.mkdir(parents=True, exist_ok=True)
     caffe = caffe_nets.import_caffe()
     log = Path(f"{stem}.caffe.log")
-    try:
-        with caffe_log(log, "extract", "mend that; the same command goes on where it was"):
+    with caffe_log(log, "extract", "mend that; the same command goes on where it was"):
+        try:
             device = caffe_nets.use_device(caffe, options.gpu)
             network = Network(caffe, options.net, options.weights, options.blob, options.mirror)
             partial = Partial(stem, (len(names), network.dim), _signature(options, paths))
@@ -75,8 +75,8 @@ def extract(options):
                 _run(network, partial, paths, options)
             finally:
                 partial.save()
-    finally:
-        log.unlink()  # it is of use, and stays, where Caffe aborts
+        finally:
+            log.unlink()  # it is of use, and stays, where Caffe aborts
     summary = _finish(stem, partial, names, labels, network, options, device, caffe)
     partial.remove()
     return summary

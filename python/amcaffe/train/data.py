@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 from amcaffe.errors import InputError
+from amcaffe.files import atomic_write
 from amcaffe.images import check_images
-from amcaffe.lists import atomic_write
 
 _SHOWN = 5
 _INTEGER = re.compile(rb"-?\d+\r?$")

@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from amcaffe.lists import atomic_write
+from amcaffe.files import atomic_write
 
 COLUMNS = ("iteration", "loss", "learning_rate", "images_per_second", "seconds")
 

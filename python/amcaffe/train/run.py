@@ -14,7 +14,7 @@ from typing import Optional
 from amcaffe import caffe_nets, cli
 from amcaffe.caffe_log import caffe_log
 from amcaffe.errors import InputError, TrainingError
-from amcaffe.lists import atomic_write
+from amcaffe.files import atomic_write
 from amcaffe.progress import Progress
 from amcaffe.train import snapshots
 from amcaffe.train.data import check_data
@@ -67,21 +67,22 @@ def train(options):
         caffe_nets.read_weights(options.weights)  # a bad file is met before hours of checking
     for path, net, layers in nets:
         caffe_nets.check_layers(caffe, path, net, layers)
-    _make_folder(out)
-    for path, _, layers in nets:
-        check_data(path, layers, remember=out / "checked.json")
-    if earlier and parameters.random_seed >= 0:
-        # Caffe starts the list anew: with the first run's seed the same images would come again.
-        parameters.random_seed += earlier[0].iteration
-    device = caffe_nets.use_device(caffe, _gpu(parameters, options))
-    solver_file = out / "solver.prototxt"
-    atomic_write(solver_file, f"# what {options.solver} was run as\n{_text(parameters)}")
-    with caffe_log(out / "caffe.log", "train", f"mend that; then --resume goes on in {out}"):
+    advice = f"mend that; then --resume goes on in {out}"
+    # From the loop on, signals are handled here, until the log is closed too.
+    with contextlib.ExitStack() as signals, caffe_log(out / "caffe.log", "train", advice):
+        device = caffe_nets.use_device(caffe, _gpu(parameters, options))
+        for path, _, layers in nets:
+            check_data(path, layers, remember=out / "checked.json")
+        if earlier and parameters.random_seed >= 0:
+            # Caffe starts the list anew: with one seed the same images would come again.
+            parameters.random_seed += earlier[0].iteration
+        solver_file = out / "solver.prototxt"
+        atomic_write(solver_file, f"# what {options.solver} was run as\n{_text(parameters)}")
         if parameters.random_seed >= 0:
             caffe.set_random_seed(parameters.random_seed)
         solver = caffe.get_solver(str(solver_file))
         _start(solver, nets[0][2], parameters, options, earlier)
-        return _Run(caffe, solver, nets[0][2], parameters, options, device).loop()
+        return _Run(caffe, solver, nets[0][2], parameters, options, device).loop(signals)
 
 
 class _Run:
@@ -96,6 +97,9 @@ class _Run:
         self.images = solver.net.blobs[source].data.shape[0] * parameters.iter_size
         self.first = solver.iter
         self.saved = solver.iter if solver.iter else None
+        # The annealed margin counts its forward passes, also those of an iteration given up.
+        self.counts = [solver.net.params[layer.name][0] for layer in layers
+                       if layer.type == "LabelSpecificAdd" and layer.name in solver.net.params]
         self.signal = None
         self.saturated = 0
         self.passes = []  # (loss, largest softmax loss) of each forward pass
@@ -136,16 +140,24 @@ class _Run:
         if self.signal is not None:
             raise _Stopped
 
-    def loop(self):
+    def loop(self, signals):
+        """Train to the end or to a signal. `signals`: ExitStack that keeps their handling."""
         solver, total = self.solver, self.parameters.max_iter
         table = Metrics(self.out / "metrics.csv", solver.iter, self.tests)
         bar = Progress("training", total, "it", initial=solver.iter)
-        with self._signals(), table as metrics, bar:
+        signals.enter_context(self._signals())
+        if solver.iter > total:
+            print(f"amcaffe train: at iteration {solver.iter}, past the {total} asked for: "
+                  f"final.caffemodel is of {solver.iter}", file=sys.stderr)
+        with table as metrics, bar:
             while solver.iter < total:
+                counts = [blob.data.copy() for blob in self.counts]
                 rate, started = solver.lr, time.perf_counter()
                 try:
                     solver.step(1)
                 except _Stopped:
+                    for blob, count in zip(self.counts, counts):
+                        blob.data[...] = count
                     break
                 seconds = time.perf_counter() - started
                 loss = self._take_loss()
@@ -215,6 +227,14 @@ class _Run:
         final = self.out / "final.caffemodel"
         partial = self.out / ".final.caffemodel"
         self.solver.net.save(str(partial))
+        try:
+            caffe_nets.read_weights(partial)  # Caffe does not see all failures to write
+        except InputError as error:
+            partial.unlink()
+            raise TrainingError(
+                f"{final} could not be written whole; is the disk full?",
+                found=error.what, hint=f"make room; then --resume goes on in {self.out}",
+            ) from None
         os.replace(partial, final)
         iterations = self.solver.iter
         report = {
@@ -338,13 +358,6 @@ def _start(solver, layers, parameters, options, earlier):
         if lacking:
             print(f"amcaffe train: not in {options.weights}, so started afresh: "
                   f"{', '.join(lacking)}", file=sys.stderr)
-
-
-def _make_folder(out):
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {out}: {error.strerror}") from None
 
 
 def _text(message):

@@ -274,6 +274,7 @@ def test_a_layer_of_another_shape_is_named_with_both_shapes(extraction):
     done = extraction.run()
     assert done.returncode == 2 and "does not have the shape" in done.stderr
     assert "4 x 3 x 3 x 3" in done.stderr or "8 x " in done.stderr
+    assert "trained with" in done.stderr and "rename" not in done.stderr
 
 
 @pytest.mark.parametrize("damage, complaint", [
@@ -332,6 +333,17 @@ def test_a_check_inside_caffe_is_told_and_logged(extraction):
     assert done.returncode != 0
     assert "amcaffe extract: Caffe stopped" in done.stderr
     assert "Check failed" in (extraction.folder / "out.caffe.log").read_text()
+
+
+@pytest.mark.parametrize("out, complaint", [
+    ("/proc/amcaffe/feat", "cannot make the folder /proc/amcaffe"),
+    ("/proc/feat", "cannot write /proc/feat.caffe.log"),
+    ("taken", "cannot write taken.caffe.log: Is a directory"),
+])
+def test_an_output_that_cannot_be_written_is_refused(extraction, out, complaint):
+    (extraction.folder / "taken.caffe.log").mkdir()
+    done = extraction.run(out=out)
+    assert done.returncode == 2 and f"amcaffe extract: {complaint}" in done.stderr, done.stderr
 
 
 def test_rows_of_zeros_are_normalised_to_zeros():

@@ -1,8 +1,12 @@
 """python -m amcaffe.train on a net small enough to train within a second."""
 
+import contextlib
 import csv
+import itertools
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +15,9 @@ import time
 import numpy as np
 import pytest
 from conftest import step_environment
+
+from amcaffe.caffe_log import caffe_log
+from amcaffe.errors import TrainingError
 
 pytestmark = pytest.mark.usefixtures("stock_caffe")
 
@@ -21,6 +28,23 @@ def train(step, tiny_faces):
         return step("train", "--solver", solver, "--out", out, *arguments, cwd=tiny_faces.folder)
 
     return run
+
+
+def interrupt_after(monkeypatch, backward_passes):
+    """Send this process a Ctrl-C then; 2.5: half-way back through the net for the third time."""
+    import caffe
+
+    get_solver = caffe.get_solver
+
+    def watched(path):
+        solver, done = get_solver(path), itertools.count(1)
+        last = int(backward_passes * len(solver.net.layers))
+        solver.net.after_backward(
+            lambda layer: next(done) == last and os.kill(os.getpid(), signal.SIGINT)
+        )
+        return solver
+
+    monkeypatch.setattr(caffe, "get_solver", watched)
 
 
 def rows(folder):
@@ -103,6 +127,14 @@ def test_resume_goes_on_to_more_iterations(train, tiny_faces):
     assert json.loads((out / "train.json").read_text())["resumed_at"] == 12
 
 
+def test_resume_of_a_run_past_the_iterations_asked_for_says_so(train, tiny_faces):
+    assert train().returncode == 0
+    done = train("--resume", "--iterations", 8)
+    assert done.returncode == 0
+    assert "at iteration 12, past the 8 asked for: final.caffemodel is of 12" in done.stderr
+    assert "asked for" not in train("--resume").stderr
+
+
 def test_resume_works_after_the_folder_was_moved(train, tiny_faces):
     assert train().returncode == 0
     (tiny_faces.folder / "out").rename(tiny_faces.folder / "elsewhere")
@@ -166,6 +198,61 @@ def test_a_signal_writes_a_snapshot_and_says_how_to_go_on(train, tiny_faces, num
     done = train("--resume", "--iterations", written[0] + 2)
     assert done.returncode == 0, done.stderr
     assert int(rows(out)[-1]["iteration"]) == written[0] + 2
+
+
+def test_a_signal_while_images_are_checked_says_the_same_command_again(
+    train, tiny_faces, monkeypatch, capfd
+):
+    from amcaffe import cli
+    from amcaffe.train import main, run
+
+    def interrupt(*arguments, **names):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.chdir(tiny_faces.folder)
+    monkeypatch.setattr(run, "check_data", interrupt)
+    assert cli.run("train", main, ["--solver", tiny_faces.solver, "--out", "out"]) == 130
+    assert "run the same command to go on" in capfd.readouterr().err
+    assert train().returncode == 0
+
+
+def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
+    tiny_faces, monkeypatch, capfd
+):
+    from amcaffe import cli
+    from amcaffe.train import main, run
+
+    @contextlib.contextmanager
+    def log_with_a_late_signal(*arguments):
+        with caffe_log(*arguments):
+            yield
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.chdir(tiny_faces.folder)
+    monkeypatch.setattr(run, "caffe_log", log_with_a_late_signal)
+    interrupt_after(monkeypatch, backward_passes=1.5)
+    assert cli.run("train", main, ["--solver", tiny_faces.solver, "--out", "out"]) == 130
+    said = capfd.readouterr().err
+    assert "the same command with --resume" in said
+    assert "run the same command to go on" not in said
+
+
+@pytest.mark.parametrize("backward_passes", [2.5, 3.5, 4])
+def test_an_iteration_given_up_is_not_counted_by_the_annealed_margin(
+    tiny_faces, patched_caffe, monkeypatch, backward_passes
+):
+    from amcaffe.train import Options, train
+
+    tiny_faces.render(iter_size=2)
+    net = tiny_faces.folder / "net/face_train_test.prototxt"
+    net.write_text(net.read_text().replace(
+        "label_specific_add_param {", "label_specific_add_param { bias_base: -0.1 bias_min: -1"
+    ))
+    monkeypatch.chdir(tiny_faces.folder)
+    interrupt_after(monkeypatch, backward_passes)
+    assert train(Options("net/face_solver.prototxt", "out")) == 130
+    snapshot = weights_of(tiny_faces.folder / "out/face_iter_1.caffemodel")
+    assert snapshot["label_specific_margin"] == [[2]]
 
 
 def test_a_diverging_run_stops_and_keeps_its_last_good_snapshot(train, tiny_faces):
@@ -237,6 +324,47 @@ def test_a_check_inside_caffe_is_told_and_logged(train, tiny_faces):
     assert "Check failed" in (tiny_faces.folder / "out/caffe.log").read_text()
 
 
+def test_a_disk_that_fills_up_is_told(train, tiny_faces):
+    assert train().returncode == 0
+    out = tiny_faces.folder / "out"
+    limit = (out / "final.caffemodel").stat().st_size * 3 // 4
+    assert (out / "caffe.log").stat().st_size < limit
+    shutil.rmtree(out)
+    done = subprocess.run(
+        [sys.executable, "-m", "amcaffe.train", "--solver", tiny_faces.solver, "--out", "out"],
+        cwd=tiny_faces.folder, env=step_environment(), capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode != 0
+    assert "could not write a snapshot in out; is the disk full?" in done.stderr
+    assert "--resume goes on in out" in done.stderr
+
+
+def test_a_final_model_that_caffe_cut_short_unseen_is_not_kept(tiny_faces, monkeypatch):
+    """A write of the last bytes fails where Caffe closes the file, which it does not check."""
+    import caffe
+
+    from amcaffe.train import Options, train
+
+    save = caffe.Net.save
+
+    def save_cut_short(net, path):
+        save(net, path)
+        os.truncate(path, os.path.getsize(path) - 5)
+
+    monkeypatch.chdir(tiny_faces.folder)
+    monkeypatch.setattr(caffe.Net, "save", save_cut_short)
+    with pytest.raises(TrainingError, match="out/final.caffemodel could not be written whole"):
+        train(Options(tiny_faces.solver, "out"))
+    left = [path.name for path in (tiny_faces.folder / "out").iterdir()]
+    assert not [name for name in left if "final" in name]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(train):
+    done = train(out="/proc/amcaffe")
+    assert done.returncode == 2 and "cannot make the folder /proc/amcaffe" in done.stderr
+
+
 def test_a_solver_error_names_file_and_line(train, tiny_faces):
     solver = tiny_faces.folder / tiny_faces.solver
     solver.write_text(solver.read_text().replace("base_lr", "bse_lr"))
@@ -253,9 +381,12 @@ def test_an_unknown_layer_type_is_named(train, tiny_faces):
     assert "layer relu1_1" in done.stderr and "PeRLU" in done.stderr
 
 
-def test_a_gpu_of_a_cpu_build_is_refused(train, stock_caffe):
+def test_a_gpu_of_a_cpu_build_is_refused_before_images_are_checked(
+    train, tiny_faces, stock_caffe
+):
     if hasattr(stock_caffe._caffe.Blob, "_gpu_data_ptr"):
         pytest.skip("this Caffe was built with CUDA")
+    tiny_faces.append("missing.png 0")
     done = train("--gpu", 0)
     assert done.returncode == 2 and "built for the CPU only" in done.stderr
 
