@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Tuple
 
 from amcaffe import cli
-from amcaffe.errors import AmcaffeError, InputError
+from amcaffe.errors import InputError, StepError
 from amcaffe.files import atomic_write
 from amcaffe.lists import read_image_list
 
@@ -158,7 +158,11 @@ class Demo:
         if status == cli.INTERRUPTED:
             raise KeyboardInterrupt
         if status:
-            raise _StepFailed(name, status)
+            raise StepError(
+                f"the step {name} failed with status {status}; its message is above",
+                status,
+                hint="mend that and run the same command: finished steps are kept",
+            )
 
     def _key(self):
         """Names the work: another recipe, photograph, package or Caffe begins anew."""
@@ -302,17 +306,6 @@ class Demo:
             "mirror",
             "Time of the steps": ", ".join(f"{name} {text}" for name, text in seconds.items()),
         }
-
-
-class _StepFailed(AmcaffeError):
-    """A step failed and has said why itself."""
-
-    def __init__(self, name, status):
-        super().__init__(
-            f"the step {name} failed with status {status}; its message is above",
-            hint="mend that and run the same command: finished steps are kept",
-        )
-        self.exit_status = status if 0 < status < 128 else 1
 
 
 def _people(folder):

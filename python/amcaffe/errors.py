@@ -54,6 +54,14 @@ class BuildError(AmcaffeError):
     exit_status = 5
 
 
+class StepError(AmcaffeError):
+    """A program that we ran failed, and has said why itself; ends in that program's status."""
+
+    def __init__(self, what, status, hint=None):
+        super().__init__(what, hint=hint)
+        self.exit_status = status if 0 < status < 128 else AmcaffeError.exit_status
+
+
 class TrainingError(AmcaffeError):
     """Training diverged or cannot go on."""
 

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from amcaffe import cli, fetch
-from amcaffe.errors import AmcaffeError, BuildError
+from amcaffe.errors import BuildError, StepError
 from amcaffe.toolchain import find_cuda
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -84,7 +84,7 @@ class Setup:
         Args:
             tests: Caffe's gtests too.
             extras: of EXTRAS: further Python packages.
-        Raises: AmcaffeError: a step failed; what was made stays and the next call goes on.
+        Raises: StepError: a step failed; what was made stays and the next call goes on.
         """
         install_system_packages(PACKAGES)
         self.cache.mkdir(parents=True, exist_ok=True)
@@ -182,14 +182,6 @@ def _locked(path):
         yield
 
 
-class _StepFailed(AmcaffeError):
-    """A command of the set-up failed and has said why itself."""
-
-    def __init__(self, command, status):
-        super().__init__(f"this command failed with status {status}: {command}")
-        self.exit_status = status if 0 < status < 128 else 1
-
-
 def _run(command, quiet=False, **options):
     text = shlex.join(map(str, command))
     print(f"$ {text}", flush=True)
@@ -198,7 +190,9 @@ def _run(command, quiet=False, **options):
     if done.returncode:
         if quiet:
             print(done.stdout + done.stderr, file=sys.stderr)
-        raise _StepFailed(text, done.returncode)
+        raise StepError(
+            f"this command failed with status {done.returncode}: {text}", done.returncode
+        )
 
 
 def main(argv):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from amcaffe import demo
-from amcaffe.errors import InputError
+from amcaffe.errors import InputError, StepError
 
 SMALL = demo.Recipe(
     people=8, images=4, test_people=3, channels=2, features=8, size="28x24", batch=8,
@@ -65,7 +65,7 @@ def test_a_changed_photograph_begins_anew(tmp_path):
 
 def test_a_failing_step_ends_the_demo_with_its_name_and_status(small_demo, monkeypatch, capfd):
     monkeypatch.setattr(demo, "MADE_UP", dataclasses.replace(SMALL, test_people=8))
-    with pytest.raises(demo.AmcaffeError, match="step dataset failed"):
+    with pytest.raises(StepError, match="step dataset failed"):
         demo.main(["--out", str(small_demo)])
     assert "8 people" in capfd.readouterr().err
 

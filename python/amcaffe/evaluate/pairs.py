@@ -1,6 +1,7 @@
 """1:1 verification: accuracy over folds of pairs, TAR at FAR, EER, AUC, of one or more runs."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -184,8 +185,8 @@ def _writable_folder(path):
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        atomic_write(path / "report.json.test", "")
-        (path / "report.json.test").unlink()
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise InputError(f"cannot write to the folder {path}: {error.strerror}") from None
     return path
