@@ -31,7 +31,7 @@ EXTRAS = ("torch", "cuda")
 
 # What a built tree is made from, beside the pinned source that fetch.py names.
 TREE_INPUTS = ("layers", "proto", "tests/layers", "python/amcaffe/install") + tuple(
-    f"python/amcaffe/{name}.py" for name in ("fetch", "tree", "resources", "toolchain", "build")
+    f"python/amcaffe/{name}.py" for name in ("fetch", "tree", "resources", "toolchain", "build", "proto_parse")
 )
 
 

@@ -7,7 +7,7 @@ from typing import Dict, List
 
 from amcaffe.errors import TreeError
 from amcaffe.install.edits import BEGIN, END, Span
-from amcaffe.install.proto_parse import parse
+from amcaffe.proto_parse import parse
 
 NAME = "proto"
 FREELY_NUMBERED = "LayerParameter"

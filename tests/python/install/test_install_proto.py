@@ -10,7 +10,7 @@ from standins import ADDITION, PROTO
 from amcaffe.errors import TreeError
 from amcaffe.install.edits import apply_spans, reverse
 from amcaffe.install.proto_merge import merge
-from amcaffe.install.proto_parse import parse
+from amcaffe.proto_parse import parse
 
 
 def merged(host=PROTO, addition=ADDITION, recorded=None):
