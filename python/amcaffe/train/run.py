@@ -237,10 +237,12 @@ class _Run:
             ) from None
         os.replace(partial, final)
         iterations = self.solver.iter
+        # Of a finished run whose metrics.csv was deleted, the time is not known.
+        rate = round(iterations * self.images / metrics.seconds, 3) if metrics.seconds else None
         report = {
             "iterations": iterations,
             "seconds": round(metrics.seconds, 3),
-            "images_per_second": round(iterations * self.images / metrics.seconds, 3),
+            "images_per_second": rate,
             "last_loss": metrics.loss,
             "images_per_iteration": self.images,
             "device": self.device,

@@ -135,6 +135,14 @@ def test_resume_of_a_run_past_the_iterations_asked_for_says_so(train, tiny_faces
     assert "asked for" not in train("--resume").stderr
 
 
+def test_resume_of_a_finished_run_without_its_metrics_knows_no_speed(train, tiny_faces):
+    assert train().returncode == 0
+    out = tiny_faces.folder / "out"
+    (out / "metrics.csv").unlink()
+    assert train("--resume").returncode == 0
+    assert json.loads((out / "train.json").read_text())["images_per_second"] is None
+
+
 def test_resume_works_after_the_folder_was_moved(train, tiny_faces):
     assert train().returncode == 0
     (tiny_faces.folder / "out").rename(tiny_faces.folder / "elsewhere")
