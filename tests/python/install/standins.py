@@ -110,6 +110,8 @@ PROJECT = {
     "layers/README.md": "stays here\n",
     "tests/layers/test_flip_layer.cpp": MARK + '#include "caffe/test/reference.hpp"\n',
     "tests/layers/reference.hpp": MARK,
+    "cmake/amcaffe_cuda.cmake": "# installed by amcaffe\n",
+    "cmake/debian-packages.txt": "stays here\n",
     "proto/toadd.proto": ADDITION,
 }
 TARGETS = {
@@ -120,6 +122,7 @@ TARGETS = {
     "src/caffe/util/normalize_rows.cpp",
     "src/caffe/test/test_flip_layer.cpp",
     "include/caffe/test/reference.hpp",
+    "cmake/amcaffe_cuda.cmake",
 }
 
 

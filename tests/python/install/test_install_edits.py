@@ -42,6 +42,24 @@ SAMPLES = {
         ("self.assertEqual(a, b)", "self.assertEqual(a, b)"),
         ("with self.assertRaisesRegexp(E, r):", "with self.assertRaisesRegex(E, r):"),
     ],
+    "cuda as a language of CMake": [
+        ("find_package(CUDA 5.5 QUIET)", "include(cmake/amcaffe_cuda.cmake)"),
+        ("find_package(CUDAToolkit)", "find_package(CUDAToolkit)"),
+    ],
+    "cudnn-8 algorithm finders": [
+        ('#include <cudnn.h>\n\n#if CUDNN_VERSION_MIN(5, 0, 0)\n',
+         '#include <cudnn.h>\n\n#include "caffe/util/cudnn_algorithms.hpp"\n\n'
+         '#if CUDNN_VERSION_MIN(5, 0, 0)\n'),
+        ('#include <cudnn.h>\n\n', '#include <cudnn.h>\n\n'),
+    ],
+    "cudnn-9 status names": [
+        ('inline const char* cudnnGetErrorString(cudnnStatus_t status) {\n'
+         '  return "Unknown cudnn status";\n}\n',
+         '#if CUDNN_VERSION < 8000\n'
+         'inline const char* cudnnGetErrorString(cudnnStatus_t status) {\n'
+         '  return "Unknown cudnn status";\n}\n#endif\n'),
+        ('      << cudnnGetErrorString(status); \\\n', '      << cudnnGetErrorString(status); \\\n'),
+    ],
 }  # fmt: skip
 REGEX = [unit for unit in HOST_EDITS if unit.regex]
 LITERAL = [unit for unit in HOST_EDITS if not unit.regex]

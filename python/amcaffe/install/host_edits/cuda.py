@@ -1,4 +1,4 @@
-"""CUDA 11 to 13: architectures and what left the runtime."""
+"""CUDA 11 to 13: how CMake finds and compiles it, and what left the runtime."""
 
 from amcaffe.install.host_edits.edit import HostEdit
 
@@ -54,74 +54,31 @@ EDITS = (
         ),
     ),
     HostEdit(
-        "cuda architectures of today",
-        "CUDA 13 compiles for sm_75 and later only, and CUDA 12 for sm_50 and later",
-        ("cmake/Cuda.cmake",),
-        (
-            (
-                'message(STATUS "CUDA detected: " ${CUDA_VERSION})\n',
-                'message(STATUS "CUDA detected: " ${CUDA_VERSION})\n'
-                "if(NOT CUDA_VERSION VERSION_LESS 13.0)\n"
-                '  set(Caffe_known_gpu_archs "75 80 86 89 90 100 120")\n'
-                "elseif(NOT CUDA_VERSION VERSION_LESS 11.8)\n"
-                '  set(Caffe_known_gpu_archs "60 70 75 80 86 89 90")\n'
-                "elseif(NOT CUDA_VERSION VERSION_LESS 9.0)\n"
-                '  set(Caffe_known_gpu_archs "50 60 61 70")\n'
-                "endif()\n",
-            ),
-        ),
-    ),
-    HostEdit(
-        "cuda architecture names of today",
-        "Volta and its successors can be asked for by name",
-        ("cmake/Cuda.cmake",),
-        (
-            (
-                'set(__archs_names "Fermi" "Kepler" "Maxwell" "Pascal" "All" "Manual")',
-                'set(__archs_names "Fermi" "Kepler" "Maxwell" "Pascal" "Volta" "Turing"\n'
-                '      "Ampere" "Ada" "Hopper" "Blackwell" "All" "Manual")',
-            ),
-            (
-                '    set(__cuda_arch_bin "60 61")\n',
-                '    set(__cuda_arch_bin "60 61")\n'
-                '  elseif(${CUDA_ARCH_NAME} STREQUAL "Volta")\n'
-                '    set(__cuda_arch_bin "70")\n'
-                '  elseif(${CUDA_ARCH_NAME} STREQUAL "Turing")\n'
-                '    set(__cuda_arch_bin "75")\n'
-                '  elseif(${CUDA_ARCH_NAME} STREQUAL "Ampere")\n'
-                '    set(__cuda_arch_bin "80 86")\n'
-                '  elseif(${CUDA_ARCH_NAME} STREQUAL "Ada")\n'
-                '    set(__cuda_arch_bin "89")\n'
-                '  elseif(${CUDA_ARCH_NAME} STREQUAL "Hopper")\n'
-                '    set(__cuda_arch_bin "90")\n'
-                '  elseif(${CUDA_ARCH_NAME} STREQUAL "Blackwell")\n'
-                '    set(__cuda_arch_bin "100 120")\n',
-            ),
-        ),
-    ),
-    HostEdit(
-        "cuda PTX of today",
-        "the default of compute_50 beside -DCUDA_ARCH_NAME=Manual is refused by CUDA 13",
+        "cuda as a language of CMake",
+        "FindCUDA is gone from CMake, and knows no architecture since sm_61; ours replaces it",
         ("cmake/Cuda.cmake",),
         ((
-            'set(CUDA_ARCH_PTX "50"                     CACHE STRING',
-            'set(CUDA_ARCH_PTX ""                       CACHE STRING',
+            r"find_package\(CUDA [0-9.]+ QUIET\)",
+            "include(cmake/amcaffe_cuda.cmake)",
         ),),
+        regex=True,
     ),
     HostEdit(
-        "cuda versions as versions",
-        'as strings "13.0" is less than "9.0", and removing 20 from 120 leaves 1',
-        ("cmake/Cuda.cmake",),
+        "cublas-11 TF32 by choice",
+        "cuBLAS takes TF32 only when told to; CAFFE_ALLOW_TF32=1 tells it",
+        ("src/caffe/common.cpp",),
         (
             (
-                '  string(COMPARE LESS "${CUDA_VERSION}" "9.0" iscudaolderthan90)\n'
-                "  if(NOT iscudaolderthan90)\n"
-                '    string(REPLACE "21(20)" "" __cuda_arch_bin "${__cuda_arch_bin}")\n'
-                '    string(REPLACE "20" "" __cuda_arch_bin "${__cuda_arch_bin}")\n'
-                "  endif()\n",
-                "  if(NOT CUDA_VERSION VERSION_LESS 9.0)\n"
-                '    list(REMOVE_ITEM __cuda_arch_bin "21(20)" "20")\n'
-                "  endif()\n",
+                '#include "caffe/util/rng.hpp"\n',
+                '#include "caffe/util/cublas_handle.hpp"\n#include "caffe/util/rng.hpp"\n',
+            ),
+            (
+                "  if (cublasCreate(&cublas_handle_) != CUBLAS_STATUS_SUCCESS) {",
+                "  if (CreateCublasHandle(&cublas_handle_) != CUBLAS_STATUS_SUCCESS) {",
+            ),
+            (
+                "  CUBLAS_CHECK(cublasCreate(&Get().cublas_handle_));",
+                "  CUBLAS_CHECK(CreateCublasHandle(&Get().cublas_handle_));",
             ),
         ),
     ),

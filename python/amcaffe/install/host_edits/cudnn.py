@@ -2,20 +2,34 @@
 
 from amcaffe.install.host_edits.edit import HostEdit
 
+HEADER = "include/caffe/util/cudnn.hpp"
+
 EDITS = (
     HostEdit(
-        "cudnn-8 convolution",
-        "the cuDNN layers call functions that left with cuDNN 8, which keeps its version elsewhere",
-        ("cmake/Cuda.cmake",),
+        "cudnn-8 algorithm finders",
+        "what layers choose algorithms by left with cuDNN 8; our header has it, for sources that "
+        "know cuDNN 5's calls",
+        (HEADER,),
+        ((
+            r"#include <cudnn\.h>\r?\n(?=[\s\S]*CUDNN_VERSION_MIN\(5, 0, 0\))",
+            '#include <cudnn.h>\n\n#include "caffe/util/cudnn_algorithms.hpp"\n',
+        ),),
+        regex=True,
+    ),
+    HostEdit(
+        "cudnn-9 status names",
+        "cuDNN 9 has forty more status codes, and names them itself",
+        (HEADER,),
         (
             (
-                "    if(NOT CUDNN_VERSION_MAJOR)\n"
-                '      set(CUDNN_VERSION "???")\n',
-                "    if(NOT CUDNN_VERSION_MAJOR)\n"
-                "      set(HAVE_CUDNN FALSE PARENT_SCOPE)\n"
-                '      message(STATUS "cuDNN 8+ lacks what these sources call: left out")\n'
-                "      return()\n",
+                r"inline const char\* (?:CUDNNWINAPI )?cudnnGetErrorString\(",
+                r"#if CUDNN_VERSION < 8000\n\g<0>",
+            ),
+            (
+                r'  return "Unknown cudnn status";\r?\n\}\r?\n',
+                '  return "Unknown cudnn status";\n}\n#endif\n',
             ),
         ),
+        regex=True,
     ),
 )
