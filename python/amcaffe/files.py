@@ -1,5 +1,6 @@
 """Files written whole or not at all. Standard library only."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -12,14 +13,26 @@ def atomic_write(path, content):
 
     Raises: InputError: the folder cannot be made or written to, or the disk is full.
     """
+    with atomic_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def atomic_file(path):
+    """A binary file to write, which takes the place of `path` where the block ends well.
+
+    Its name is that of the file that is written until then, in the same folder.
+
+    Raises: InputError: the folder cannot be made or written to, or the disk is full.
+    """
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
     partial = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        os.close(descriptor)
+        with open(partial, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(partial, 0o666 & ~_umask())  # mkstemp's 0600 would hide it from others
