@@ -24,6 +24,7 @@ if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
 endif()
 if(CUDA_TOOLKIT_ROOT_DIR)
   set(CUDAToolkit_ROOT "${CUDA_TOOLKIT_ROOT_DIR}")
+  list(APPEND CMAKE_PREFIX_PATH "${CUDA_TOOLKIT_ROOT_DIR}")  # cuDNN and NCCL may be in it
   if(NOT CMAKE_CUDA_COMPILER)
     set(CMAKE_CUDA_COMPILER "${CUDA_TOOLKIT_ROOT_DIR}/bin/nvcc")
   endif()
@@ -52,6 +53,11 @@ find_package(CUDAToolkit REQUIRED)
 set(CUDA_FOUND TRUE)
 set(CUDA_VERSION "${CUDAToolkit_VERSION_MAJOR}.${CUDAToolkit_VERSION_MINOR}")
 set(CUDA_INCLUDE_DIRS ${CUDAToolkit_INCLUDE_DIRS})
+foreach(folder ${CUDAToolkit_INCLUDE_DIRS})
+  if(EXISTS "${folder}/cccl/thrust")  # where Thrust, which .cpp files include too, is since 13
+    list(APPEND CUDA_INCLUDE_DIRS "${folder}/cccl")
+  endif()
+endforeach()
 set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # one runtime for libcaffe, cuBLAS and cuDNN
 set(CMAKE_CUDA_FLAGS "${CMAKE_CUDA_FLAGS} -Xcompiler=-fPIC")
 

@@ -13,13 +13,17 @@ import sysconfig
 from pathlib import Path
 
 from amcaffe import cli
+from amcaffe.cmake_cache import read_cache
+from amcaffe.cuda_wheels import wheel_toolkit
 from amcaffe.errors import BuildError
 from amcaffe.files import atomic_write
-from amcaffe.toolchain import APT_HINT, find_cuda, generator, require_cmake
+from amcaffe.toolchain import APT_HINT, Cuda, find_cuda, generator, require_cmake
 from amcaffe.tree import require_tree
 
 LOG_NAME = "amcaffe-build.log"
 PTH_NAME = "amcaffe_pycaffe.pth"
+TOOLKIT = "CUDA_TOOLKIT_ROOT_DIR"
+CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
 
 
 def configure_options(root, cuda, python=sys.executable):
@@ -41,12 +45,42 @@ def configure_options(root, cuda, python=sys.executable):
         # A tree of 2020 states CMake 2.8; CMake 4 asks for at least 3.5.
         "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
     }
+    launchers = ["CMAKE_CXX_COMPILER_LAUNCHER"]
     if cuda.root:
-        options["CUDA_TOOLKIT_ROOT_DIR"] = str(cuda.root)
-        options["USE_CUDNN"] = "OFF"  # the tree's cuDNN layers call what cuDNN 8 removed
+        options[TOOLKIT] = str(cuda.root)
+        if cuda.has_nccl:
+            options["USE_NCCL"] = "ON"
+        launchers.append("CMAKE_CUDA_COMPILER_LAUNCHER")
     if shutil.which("ccache"):
-        options["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
+        options.update(dict.fromkeys(launchers, "ccache"))
     return options
+
+
+def choose_cuda(choice, root, say=print):
+    """The toolkit that a choice of --cuda stands for.
+
+    Args:
+        choice: auto, pip, system or off; auto keeps to the toolkit of the tree's last build.
+        root: Caffe tree; wheels are linked in its build folder.
+    Returns: toolchain.Cuda.
+    Raises: BuildError: the toolkit asked for cannot be had.
+    """
+    if choice == "off":
+        return Cuda(None, "as asked")
+    if choice == "pip":
+        return wheel_toolkit(require_tree(root).root / "build", say)
+    before = read_cache(root).get(TOOLKIT)
+    if choice == "auto" and before and Path(before, "bin/nvcc").exists():
+        return Cuda(Path(before), f"CUDA toolkit in {before}, as before")
+    cuda = find_cuda()
+    if cuda.root is None and choice == "system":
+        raise BuildError(
+            f"--cuda system: {cuda.reason}",
+            hint="set CUDA_HOME to a toolkit, or take one from PyPI with --cuda pip",
+        )
+    if cuda.root is None:
+        return Cuda(None, f"{cuda.reason} (--cuda pip takes one from PyPI)")
+    return cuda
 
 
 def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
@@ -82,6 +116,8 @@ def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
     cmake = require_cmake()
     options = configure_options(root, cuda)
     options.update(define.split("=", 1) for define in defines)
+    if _drop_other_toolkit(root, options):
+        say("configuring anew: it was configured with another CUDA toolkit, or with none")
     command = [cmake, "-S", str(root), "-B", str(folder)]
     if not (folder / "CMakeCache.txt").exists():
         command += ["-G", generator()]
@@ -167,6 +203,16 @@ def first_error(text):
     return "\n".join(lines[-8:])
 
 
+def _drop_other_toolkit(root, options):
+    """Have CMake forget the paths that it found in another toolkit; True where there was one."""
+    cache = read_cache(root)
+    if not cache or cache.get(TOOLKIT) == options.get(TOOLKIT):
+        return False
+    (root / "build/CMakeCache.txt").unlink()
+    shutil.rmtree(root / "build/CMakeFiles", ignore_errors=True)
+    return True
+
+
 def _targets(cmake, folder):
     done = subprocess.run(
         [cmake, "--build", str(folder), "--target", "help"], capture_output=True, text=True
@@ -231,9 +277,16 @@ def main(argv):
     arguments.add_argument("root", metavar="CAFFE_ROOT", help="Caffe source tree")
     arguments.add_argument(
         "--cuda",
-        choices=("auto", "on", "off"),
+        choices=("auto", "pip", "system", "off"),
         default="auto",
-        help="auto (default): with CUDA where a whole toolkit is found",
+        help="auto (default): as before, else with the system's toolkit where a whole one is found; "
+        "pip: with nvcc, cuBLAS, cuRAND, cuDNN and NCCL of PyPI, brought into this environment",
+    )
+    arguments.add_argument(
+        "--cuda-arch",
+        metavar="ARCH[,ARCH]",
+        help="as CMAKE_CUDA_ARCHITECTURES has them: 90, 90a, 80-real, native, all-major; default: "
+        "native where there is a GPU, else all-major",
     )
     arguments.add_argument("--tests", action="store_true", help="compile Caffe's gtests too")
     arguments.add_argument("--jobs", type=int, metavar="N", help="compilers at a time")
@@ -249,14 +302,17 @@ def main(argv):
     for define in options.defines:
         if "=" not in define:
             arguments.error(f"-D {define}: expected KEY=VALUE")
-    cuda = find_cuda()
-    if options.cuda == "on" and cuda.root is None:
-        raise BuildError(
-            f"--cuda on: {cuda.reason}", hint="set CUDA_HOME to a toolkit, or build with --cuda off"
-        )
-    if options.cuda == "off":
-        cuda = type(cuda)(None, "as asked")
-    folder = build(options.root, cuda, options.tests, options.defines, options.jobs)
+    defines = list(options.defines)
+    if options.cuda_arch:
+        if not (require_tree(options.root).root / CUDA_MODULE).exists():
+            raise BuildError(
+                f"--cuda-arch needs {CUDA_MODULE} in the tree, which is not patched",
+                hint=f"python -m amcaffe.install {options.root}, or -D CUDA_ARCH_NAME=Manual "
+                "-D CUDA_ARCH_BIN=..., as the tree has it",
+            )
+        defines.insert(0, f"CMAKE_CUDA_ARCHITECTURES={options.cuda_arch.replace(',', ';')}")
+    cuda = choose_cuda(options.cuda, options.root)
+    folder = build(options.root, cuda, options.tests, defines, options.jobs)
     version = check_import(options.root)
     if not options.no_register:
         for path in register(options.root):

@@ -21,10 +21,12 @@ class Cuda:
 
     root: folder of bin/nvcc, include and lib64 or lib; None without a usable toolkit.
     reason: one sentence: which toolkit, or what is missing.
+    has_nccl: NCCL lies in it, too.
     """
 
     root: Optional[Path]
     reason: str
+    has_nccl: bool = False
 
 
 def find_cuda(environment=os.environ):
@@ -41,7 +43,7 @@ def find_cuda(environment=os.environ):
         missing = [name for name in CUDA_HEADERS if not _in(root, ("include",), name)]
         missing += [name for name in CUDA_LIBRARIES if not _in(root, ("lib64", "lib"), name)]
         if not missing:
-            return Cuda(root, f"CUDA toolkit in {root}")
+            return Cuda(root, f"CUDA toolkit in {root}", _in(root, ("include",), "nccl.h"))
         incomplete.append(f"{root} has nvcc, but lacks {', '.join(missing)}")
     return Cuda(None, incomplete[0] if incomplete else "no CUDA toolkit found")
 

@@ -55,6 +55,51 @@ def test_a_build_without_cuda_is_cpu_only_and_with_it_names_the_toolkit(tmp_path
     assert build.configure_options(tmp_path, CPU)["CPU_ONLY"] == "ON"
     options = build.configure_options(tmp_path, Cuda(tmp_path, "found"))
     assert options["CPU_ONLY"] == "OFF" and options["CUDA_TOOLKIT_ROOT_DIR"] == str(tmp_path)
+    assert "USE_NCCL" not in options
+    assert build.configure_options(tmp_path, Cuda(tmp_path, "", has_nccl=True))["USE_NCCL"] == "ON"
+
+
+def configured_with(root, toolkit):
+    (root / "build/CMakeFiles").mkdir(parents=True)
+    (root / "build/CMakeCache.txt").write_text(f"CUDA_TOOLKIT_ROOT_DIR:PATH={toolkit}\n")
+
+
+@pytest.mark.parametrize("choice, hint", [("auto", "--cuda pip"), ("system", "CUDA_HOME")])
+def test_without_a_system_toolkit_auto_builds_for_the_cpu_and_system_stops(
+    choice, hint, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(build, "find_cuda", lambda: CPU)
+    if choice == "auto":
+        assert build.choose_cuda(choice, tmp_path).root is None
+        assert hint in build.choose_cuda(choice, tmp_path).reason
+    else:
+        with pytest.raises(BuildError, match=CPU.reason) as caught:
+            build.choose_cuda(choice, tmp_path)
+        assert hint in caught.value.hint
+
+
+def test_a_second_build_keeps_to_the_toolkit_of_the_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "find_cuda", lambda: CPU)
+    toolkit = tmp_path / "toolkit"
+    write_files(toolkit, {"bin/nvcc": ""})
+    configured_with(tmp_path, toolkit)
+    assert build.choose_cuda("auto", tmp_path).root == toolkit
+    assert build.choose_cuda("off", tmp_path).root is None
+    shutil.rmtree(toolkit)
+    assert build.choose_cuda("auto", tmp_path).root is None
+
+
+@pytest.mark.parametrize("after, dropped", [("/old", False), ("/new", True), (None, True)])
+def test_cmake_forgets_what_it_found_in_another_toolkit(after, dropped, tmp_path):
+    configured_with(tmp_path, "/old")
+    options = {} if after is None else {build.TOOLKIT: after}
+    assert build._drop_other_toolkit(tmp_path, options) == dropped
+    assert (tmp_path / "build/CMakeCache.txt").exists() != dropped
+
+
+def test_architectures_for_a_tree_that_would_not_read_them_are_refused(small_tree):
+    with pytest.raises(BuildError, match="not patched"):
+        build.main([str(small_tree), "--cuda-arch", "90"])
 
 
 def test_a_folder_that_is_no_caffe_tree_is_refused(tmp_path):
