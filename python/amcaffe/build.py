@@ -61,14 +61,14 @@ def choose_cuda(choice, root, say=print):
 
     Args:
         choice: auto, pip, system or off; auto keeps to the toolkit of the tree's last build.
-        root: Caffe tree; wheels are linked in its build folder.
+        root: Caffe tree.
     Returns: toolchain.Cuda.
     Raises: BuildError: the toolkit asked for cannot be had.
     """
     if choice == "off":
         return Cuda(None, "as asked")
     if choice == "pip":
-        return wheel_toolkit(require_tree(root).root / "build", say)
+        return wheel_toolkit(say)
     before = read_cache(root).get(TOOLKIT)
     if choice == "auto" and before and Path(before, "bin/nvcc").exists():
         return Cuda(Path(before), f"CUDA toolkit in {before}, as before")

@@ -88,6 +88,7 @@ def make_links(root, links):
     if root.is_dir() and _links_in(root) == links:
         return
     partial = root.with_name(f".{root.name}.partial")
+    root.parent.mkdir(exist_ok=True)
     for stale in (partial, root):
         if stale.exists():
             shutil.rmtree(stale)
@@ -98,12 +99,12 @@ def make_links(root, links):
     partial.rename(root)
 
 
-def wheel_toolkit(folder, say=print):
+def wheel_toolkit(say=print):
     """The toolkit of wheels, brought into this environment where it is missing.
 
-    Args:
-        folder: where the folder of links is made.
-        say: function of one line.
+    Its links lie beside the wheels, and not in a tree: CMake exports no folder of a tree's own.
+
+    Args: say: function of one line.
     Returns: toolchain.Cuda with cuDNN and NCCL in it.
     Raises: BuildError: as install_wheels, or the folder cannot be written.
     """
@@ -115,13 +116,14 @@ def wheel_toolkit(folder, say=print):
         for file in wheel.files or ()
         if len(file.parts) > 3 and file.parts[0] == "nvidia" and file.parts[2] in KINDS
     }
-    version = _distribution(NVCC).version
-    root = Path(folder) / f"cuda-{version}"  # another version is another toolkit for CMake
+    nvcc = _distribution(NVCC)
+    # In a folder of its version: another version is another toolkit for CMake.
+    root = Path(nvcc.locate_file("amcaffe_cuda"), nvcc.version)
     try:
         make_links(root, toolkit_links(sorted(places)))
     except OSError as error:
         raise BuildError(f"cannot write {error.filename}: {error.strerror}") from None
-    return Cuda(root, f"CUDA {version} of PyPI's wheels, linked in {root}", has_nccl=True)
+    return Cuda(root, f"CUDA {nvcc.version} of PyPI's wheels, linked in {root}", has_nccl=True)
 
 
 def _distribution(name):

@@ -65,8 +65,8 @@ def test_the_toolkit_is_named_after_its_version_and_has_nccl(wheels, tmp_path, m
             return tmp_path / path
 
     monkeypatch.setattr(cuda_wheels, "_distribution", lambda name: Wheel())
-    cuda = cuda_wheels.wheel_toolkit(tmp_path / "build")
-    assert cuda.root == tmp_path / "build/cuda-13.5.37" and cuda.has_nccl
+    cuda = cuda_wheels.wheel_toolkit()
+    assert cuda.root == tmp_path / "amcaffe_cuda/13.5.37" and cuda.has_nccl
     assert (cuda.root / "lib/libcudnn.so").exists()
 
 
