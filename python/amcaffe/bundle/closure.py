@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Tuple
 
 from amcaffe.bundle.elf import C_LIBRARY, DRIVER, is_elf, read_elf
 from amcaffe.errors import BuildError
@@ -25,12 +25,10 @@ class Closure:
     """The libraries that go into a bundle.
 
     libraries: {name that others need it by: file}.
-    driver: names that the GPU driver brings.
     clashes: [(name, file taken, other file)]: one name, files of different content.
     """
 
     libraries: Dict[str, Path] = field(default_factory=dict)
-    driver: Set[str] = field(default_factory=set)
     clashes: List[Tuple[str, Path, Path]] = field(default_factory=list)
 
 
@@ -51,11 +49,9 @@ def find_closure(files, loader, inside, step=lambda: None):
         file = queue.pop(0)
         step()
         for name, path in loader.libraries(file).items():
-            if DRIVER.fullmatch(name):
-                closure.driver.add(name)
-            elif C_LIBRARY.fullmatch(Path(name).name):
+            if DRIVER.fullmatch(name) or C_LIBRARY.fullmatch(Path(name).name):
                 continue
-            elif path is None:
+            if path is None:
                 # A package's own library may be found by the run path of the module that loads it.
                 if not inside(file.parent / name):
                     missing.setdefault(name, file)
@@ -66,7 +62,7 @@ def find_closure(files, loader, inside, step=lambda: None):
     if missing:
         raise BuildError(
             f"{len(missing)} shared libraries are not found on this machine",
-            found="\n            ".join(f"{name}, needed by {file}" for name, file in missing.items()),
+            found="\n            ".join(f"{n}, needed by {file}" for n, file in missing.items()),
             hint="install them, or name their folder in LD_LIBRARY_PATH; `caffe` lacks them too",
         )
     return closure

@@ -1,12 +1,11 @@
 """What an ELF file says about itself, and which libraries the loader takes for it."""
 
-import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
+from amcaffe.bundle.selftest import Failure, loaded_libraries
 from amcaffe.errors import BuildError, InputError
 
 # Belongs to the C library, whose parts and loader have to be of one version: the node's own.
@@ -115,21 +114,9 @@ class Loader:
         Returns: dict of name to Path, in the loader's order; None for one it does not find.
         Raises: InputError: the loader refuses the file, as one of another machine.
         """
-        done = subprocess.run(
-            [self.path, str(Path(file).absolute())],
-            env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1", "LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            errors="replace",
-        )
-        if done.returncode:
+        try:
+            return dict(loaded_libraries(self.path, Path(file).absolute()))
+        except Failure as words:
             raise InputError(
-                f"the loader {self.path} cannot load {file}",
-                found=(done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1],
-            )
-        found = {}
-        for line in done.stdout.splitlines():
-            match = re.fullmatch(r"\s*(\S+) => (not found|.*?)(?: \(0x[0-9a-f]+\))?", line)
-            if match and match[2]:
-                found[match[1]] = None if match[2] == "not found" else Path(match[2])
-        return found
+                f"the loader {self.path} cannot load {file}", found=str(words)
+            ) from None

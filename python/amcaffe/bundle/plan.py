@@ -9,7 +9,7 @@ from typing import Dict, List
 
 from amcaffe import __version__
 from amcaffe.bundle.closure import find_closure
-from amcaffe.bundle.elf import C_LIBRARY, Elf, Loader, is_elf, read_elf
+from amcaffe.bundle.elf import C_LIBRARY, DRIVER, Elf, Loader, is_elf, read_elf
 from amcaffe.bundle.interpreter import collect_python
 from amcaffe.bundle.launcher import launcher
 from amcaffe.bundle.packages import packages_of
@@ -69,9 +69,9 @@ def plan_bundle(root):
     loader = plan.elfs["bin/caffe"].interpreter
     if loader is None:
         raise BuildError(f"{plan.files['bin/caffe']} is no program of this system", hint="rebuild")
-    closure = _add_libraries(plan, Loader(loader))
+    _add_libraries(plan, Loader(loader))
     _add_origins(plan)
-    _state_facts(plan, python, tree, loader, closure)
+    _state_facts(plan, python, tree, loader)
     return plan
 
 
@@ -91,11 +91,10 @@ def _add_libraries(plan, loader):
         plan.files[place], plan.elfs[place] = file, read_elf(file)
     for name, taken, other in closure.clashes:
         plan.notes.append(f"{name}: took {taken}, and not {other}, which is another file")
-    return closure
 
 
 def _add_origins(plan):
-    """Where each file comes from; licences of the Debian packages among them."""
+    """Where the libraries and programs come from, and the licences of those packages."""
     asked = [plan.files[p] for p in plan.elfs if p.startswith((f"{LIBRARIES}/lib", "bin/"))]
     packages = packages_of(asked)
     named = {}
@@ -105,12 +104,12 @@ def _add_origins(plan):
             plan.origins[place] = f"{package.name} {package.version}"
             named[package.name] = package
     for name, package in named.items():
-        if package.licence:
-            plan.files[f"licenses/{name}"] = package.licence
-    plan.facts["debian packages"] = {name: named[name].version for name in sorted(named)}
+        for licence in package.licences:
+            plan.files[f"licenses/{name}/{licence.name}"] = licence
+    plan.facts["packages"] = {name: named[name].version for name in sorted(named)}
 
 
-def _state_facts(plan, python, tree, loader, closure):
+def _state_facts(plan, python, tree, loader):
     glibc = max(elf.glibc for elf in plan.elfs.values())
     cuda = re.findall(r"^lib/libcudart\.so\.(\d+)$", "\n".join(plan.elfs), re.MULTILINE)
     plan.facts.update(
@@ -124,15 +123,16 @@ def _state_facts(plan, python, tree, loader, closure):
             "python packages": dict(sorted(python.versions.items())),
             "packages folder": python.packages,
             "caffe": _caffe(plan.root),
-            "driver libraries": sorted(closure.driver),
             "gpu": bool(cuda),
             "cuda": int(cuda[0]) if cuda else None,
             "elf files": sorted(plan.elfs),
             "c library": C_LIBRARY.pattern,
+            "driver": DRIVER.pattern,
             "tests": tree.tests,
         }
     )
-    plan.texts["selftest"] = launcher(*(plan.facts[name] for name in ("machine", "loader", "glibc")))
+    needs = [plan.facts[name] for name in ("machine", "loader", "glibc")]
+    plan.texts["selftest"] = launcher(*needs)
 
 
 def _caffe(root):

@@ -1,6 +1,6 @@
 """Tells whether a bundle works on this machine: run by DIR/selftest, with the bundle's Python.
 
-It needs nothing but the bundle: this file is copied into it.
+This file is copied into the bundle, so it imports nothing of this package.
 """
 
 import argparse
@@ -99,35 +99,46 @@ def check_files(manifest):
 
 def check_libraries(manifest):
     """Every shared library comes from the bundle, the C library or the driver."""
-    driver, bad, programs = set(manifest["driver libraries"]), [], 0
-    absent = set()
+    needers, absent = {}, set()  # {what is wrong: files that need it}
     for place in manifest["elf files"]:
-        for name, path in loaded_libraries(manifest["loader"], BUNDLE / place):
-            if name in driver or driver and re.match(r"libnvidia-|libcuda\.so", name):
+        try:
+            libraries = loaded_libraries(manifest["loader"], BUNDLE / place)
+        except Failure as words:
+            needers.setdefault(str(words), []).append(place)
+            continue
+        for name, path in libraries:
+            if re.fullmatch(manifest["driver"], name):
                 absent.update([name] if path is None else [])
             elif path is None:
-                bad.append(f"{place} lacks {name}")
-            elif not re.fullmatch(manifest["c library"], name) and BUNDLE not in path.parents:
-                bad.append(f"{place} takes {name} from {path.parent}")
-        programs += 1
-    if bad:
-        raise Failure(f"{len(bad)} of them: {'; '.join(bad[:5])}")
+                needers.setdefault(f"no {name}", []).append(place)
+            elif not re.fullmatch(manifest["c library"], name) and not (
+                BUNDLE in path.resolve().parents
+            ):
+                needers.setdefault(f"{name} comes from {path.parent}", []).append(place)
+    if needers:
+        told = [f"{what}, for {places[0]}" for what, places in needers.items()]
+        raise Failure(f"{len(told)} of them: {'; '.join(told[:5])}")
     note = f"; of the driver, not here: {', '.join(sorted(absent))}" if absent else ""
-    return f"{programs} programs, libraries and modules find all they need{note}"
+    return f"{len(manifest['elf files'])} programs, libraries and modules find all they need{note}"
 
 
 def loaded_libraries(loader, file):
-    """(name, resolved Path or None) of every library that comes with a file."""
-    environment = dict(os.environ, LD_TRACE_LOADED_OBJECTS="1", LC_ALL="C")
+    """[(name, Path or None)] of every library that comes with a file."""
     done = subprocess.run(
-        [loader, str(file)], env=environment, capture_output=True, text=True, errors="replace"
+        [loader, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        errors="replace", env=dict(os.environ, LD_TRACE_LOADED_OBJECTS="1", LC_ALL="C"),
     )
     if done.returncode:
-        raise Failure(f"{file}: {done.stderr.strip()}")
-    for line in done.stdout.splitlines():
-        match = re.fullmatch(r"\s*(\S+) => (not found|.*?)(?: \(0x[0-9a-f]+\))?", line)
-        if match and match[2]:
-            yield match[1], None if match[2] == "not found" else Path(match[2]).resolve()
+        raise Failure(done.stderr.strip().rpartition("libraries: ")[2] or "not loaded")
+    lines = (
+        re.fullmatch(r"\s*(\S+) => (not found|.+?)(?: \(0x[0-9a-f]+\))?", line)
+        for line in done.stdout.splitlines()
+    )
+    return [
+        (match[1], None if match[2] == "not found" else Path(match[2]))
+        for match in lines
+        if match
+    ]
 
 
 def check_train(manifest, mode, arguments=()):
@@ -153,9 +164,18 @@ def check_device(manifest):
     return ", ".join(names)
 
 
-def check_pycaffe(manifest, gpu):
-    """A net's forward pass, and gradients, from Python; on a GPU the same numbers as on the CPU."""
-    os.environ["GLOG_minloglevel"] = "2"  # as the library comes in, for good
+def check_pycaffe(manifest, device):
+    """A net's forward pass, and gradients, from Python; on a GPU the same numbers as on the CPU.
+
+    In a process of its own: a CHECK that fails inside Caffe ends the process.
+    """
+    text = run("bin/python", "-I", __file__, "--pycaffe", device)
+    return text.strip().splitlines()[-1]
+
+
+def pycaffe(device):
+    """The check of pycaffe itself, in words. Raises Failure."""
+    os.environ["GLOG_minloglevel"] = "2"  # read as the library comes in
     import caffe
     import numpy as np
 
@@ -172,7 +192,7 @@ def check_pycaffe(manifest, gpu):
         raise Failure("InnerProduct and NumPy differ on the CPU")
     net.backward()
     slopes = {"CPU": net.params["conv"][0].diff.copy()}
-    if gpu:
+    if device == "GPU":
         caffe.set_device(0)
         caffe.set_mode_gpu()
         net.clear_param_diffs()
@@ -194,10 +214,9 @@ def check_pycaffe_tests(manifest):
     names = sorted(path.stem for path in folder.glob("test_*.py") if path.stem not in NOT_HERE)
     if not names:
         raise Skip("the tree has none")
-    modules = [f"caffe.test.{name}" if (folder / "__init__.py").exists() else name for name in names]
     code = f"import sys, unittest; sys.path.insert(0, {str(folder)!r}); unittest.main(None)"
     with tempfile.TemporaryDirectory() as scratch:
-        text = run("bin/python", "-I", "-c", code, *modules, cwd=scratch)
+        text = run("bin/python", "-I", "-c", code, *names, cwd=scratch)
     return re.search(r"Ran \d+ tests?", text)[0].lower() + ", all passed"
 
 
@@ -236,8 +255,7 @@ def run(program, *arguments, cwd=None):
     )
     if done.returncode:
         words = " | ".join(done.stdout.strip().splitlines()[-4:])
-        raise Failure(f"{program} {arguments[0] if arguments else ''}: "
-                      f"status {done.returncode}: {words}")
+        raise Failure(f"{program} ended with status {done.returncode}: {words}")
     return done.stdout
 
 
@@ -263,12 +281,12 @@ def checks(manifest, machine, chosen):
         ("files", lambda: check_files(manifest)),
         ("libraries", lambda: check_libraries(manifest)),
         ("train on the CPU", lambda: check_train(manifest, "CPU")),
-        ("pycaffe", lambda: check_pycaffe(manifest, False)),
+        ("pycaffe", lambda: check_pycaffe(manifest, "CPU")),
         ("pycaffe's tests", lambda: check_pycaffe_tests(manifest)),
         ("driver", driver),
         ("device_query", on_gpu(check_device)),
         ("train on the GPU", on_gpu(check_train, "GPU", ("-gpu", "0"))),
-        ("pycaffe on the GPU", on_gpu(check_pycaffe, True)),
+        ("pycaffe on the GPU", on_gpu(check_pycaffe, "GPU")),
     ]
     if chosen is not None:
         listed.append(("C++ tests", lambda: check_gtests(manifest, machine, chosen)))
@@ -281,7 +299,11 @@ def main():
         "--gtests", nargs="?", const="", metavar="FILTER",
         help="run Caffe's and our C++ tests too: all that this machine can run, or a gtest filter",
     )
+    parser.add_argument("--pycaffe", choices=("CPU", "GPU"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.pycaffe:
+        print(pycaffe(options.pycaffe))
+        return 0
     manifest = json.loads((BUNDLE / "MANIFEST.json").read_text("utf-8"))
     counts = {"ok": 0, "skipped": 0, "FAILED": 0}
     for name, check in checks(manifest, Machine(), options.gtests):

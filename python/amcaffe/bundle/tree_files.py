@@ -1,4 +1,4 @@
-"""What of a built Caffe tree goes into a bundle: programs, pycaffe's folder, tests and their data."""
+"""What of a built Caffe tree goes into a bundle: its programs, its tests and their data."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
