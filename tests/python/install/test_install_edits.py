@@ -1,6 +1,7 @@
 """Edits of text, their reversal, and each edit of the host's files."""
 
 import random
+import re
 
 import pytest
 
@@ -36,6 +37,34 @@ SAMPLES = {
         ("cmake_minimum_required(VERSION 3.10)", "cmake_minimum_required(VERSION 3.10)"),
         ("cmake_minimum_required(VERSION 2.8.7...3.10)",
          "cmake_minimum_required(VERSION 2.8.7...3.10)"),
+    ],
+    "boost-1.89 without boost_system": [
+        ("find_package(Boost 1.54 REQUIRED COMPONENTS system thread filesystem)",
+         "find_package(Boost 1.54 REQUIRED COMPONENTS thread filesystem"
+         " OPTIONAL_COMPONENTS system)"),
+        ("find_package(Boost 1.46 REQUIRED COMPONENTS system thread)",
+         "find_package(Boost 1.46 REQUIRED COMPONENTS thread OPTIONAL_COMPONENTS system)"),
+        ("find_package(Boost 1.46 COMPONENTS python)", "find_package(Boost 1.46 COMPONENTS python)"),
+    ],
+    "glog-0.7 export macros": [
+        (f"# glog\n{find}\nx",
+         f"# glog\n{find}\n"
+         'if(EXISTS "${GLOG_INCLUDE_DIR}/glog/export.h")\n'
+         "  add_definitions(-DGLOG_USE_GLOG_EXPORT)\n"
+         "  list(APPEND Caffe_DEFINITIONS PUBLIC -DGLOG_USE_GLOG_EXPORT)\n"
+         "endif()\nx")
+        for find in ('include("cmake/External/glog.cmake")', "find_package(Glog REQUIRED)")
+    ],
+    "c++17 where c++11 was asked for": [
+        ('set(CMAKE_CXX_FLAGS "${CMAKE_CXX_FLAGS} -std=c++11 -Wall")',
+         'set(CMAKE_CXX_FLAGS "${CMAKE_CXX_FLAGS} -std=c++17 -Wall")'),
+        ('CHECK_CXX_COMPILER_FLAG("-std=c++0x" CXX0X)', 'CHECK_CXX_COMPILER_FLAG("-std=c++17" CXX0X)'),
+        ("-Xcompiler -fPIC,-std=gnu++14", "-Xcompiler -fPIC,-std=gnu++17"),
+        ("-std=c++17 -std=c++20 -std=c11", "-std=c++17 -std=c++20 -std=c11"),
+    ],
+    "warnings as warnings": [
+        ('"${CMAKE_CXX_FLAGS} -std=c++17 -Werror")', '"${CMAKE_CXX_FLAGS} -std=c++17")'),
+        ("-Wall -Werror=return-type", "-Wall -Werror=return-type"),
     ],
     "python-3.12 unittest aliases": [
         ("self.assertEquals(a, b)", "self.assertEqual(a, b)"),
@@ -142,7 +171,7 @@ def test_equal_edits_are_told_apart_by_their_surroundings():
 
 def test_edits_that_cannot_be_told_from_the_users_lines_are_a_conflict():
     result, hunks = apply_spans("a\nold\nb\n", [Span("x", 2, 5, "new")])
-    with pytest.raises(TreeError, match="file: the edit 'x' cannot be undone"):
+    with pytest.raises(TreeError, match="file:[12]: the edit 'x' cannot be undone"):
         reverse("file", result + result, hunks, exact=False)
 
 
@@ -152,6 +181,34 @@ def test_a_line_that_was_changed_is_a_conflict_that_shows_both():
         reverse("file", result.replace("new", "newer"), hunks, exact=False)
     assert "| new" in str(caught.value)
     assert "or put all of the original ones back:\n    | old\n" in str(caught.value)
+
+
+def test_a_conflict_says_where_and_what_stands_there_now():
+    result, hunks = apply_spans("a\n", [Span("x", 2, 2, "one(1);\ntwo(2);\nthree(3);\n")])
+    user = "// mine\n" + result.replace("two(2)", "two(22)")
+    with pytest.raises(TreeError) as caught:
+        reverse("file", user, hunks, exact=False)
+    message = str(caught.value)
+    assert message.startswith("file:3: the edit 'x'")
+    assert "found:    not these lines\n    | one(1);\n    | two(22);\n    | three(3);\n" in message
+
+
+@pytest.mark.parametrize("before, after", [("\n", "\r\n"), ("\r\n", "\n")])
+def test_edits_are_undone_after_the_line_endings_were_converted(before, after):
+    text = "a\nold\nb\n\nold\nc\nlast".replace("\n", before)
+    spans = [Span("x", match.start(), match.end(), "new\nnewer") for match in
+             re.finditer("old", text)] + [Span("y", 0, 0, "block\n"), Span("z", len(text) - 4,
+             len(text), "end")]  # fmt: skip
+    result, hunks = apply_spans(text, spans)
+    converted = result.replace(before, after)
+    assert reverse("file", converted, hunks, exact=False) == text.replace(before, after)
+
+
+def test_a_line_that_was_taken_out_is_put_back_where_it_was():
+    result, hunks = apply_spans("a\nb\nout\nc\nd\n", [Span("x", 4, 8, "")])
+    assert result == "a\nb\nc\nd\n"
+    user = result.replace("a\n", "a\nmore\n")
+    assert reverse("file", user, hunks, exact=False) == "a\nmore\nb\nout\nc\nd\n"
 
 
 def test_overlapping_edits_are_a_fault_of_the_package():

@@ -5,8 +5,14 @@ without it. New text works with every version that CMake, Python, OpenCV, CUDA
 and the rest have had in the last years.
 """
 
-from amcaffe.install.host_edits import cmake, cuda, cudnn, libraries, opencv, python
+from amcaffe.install.host_edits import cmake, compilers, cuda, cudnn, libraries, opencv, python
 
 HOST_EDITS = (
-    opencv.EDITS + libraries.EDITS + cmake.EDITS + python.EDITS + cuda.EDITS + cudnn.EDITS
+    opencv.EDITS
+    + libraries.EDITS
+    + cmake.EDITS
+    + compilers.EDITS
+    + python.EDITS
+    + cuda.EDITS
+    + cudnn.EDITS
 )

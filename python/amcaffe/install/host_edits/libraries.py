@@ -13,14 +13,29 @@ EDITS = (
         ),),
     ),
     HostEdit(
+        "protobuf-22 links abseil",
+        "generated code calls abseil, and what of it only protobuf's own CMake file knows",
+        ("cmake/ProtoBuf.cmake",),
+        (
+            (
+                "find_package( Protobuf REQUIRED )\n",
+                "find_package(protobuf CONFIG QUIET)\n"
+                "find_package( Protobuf REQUIRED )\n"
+                "if(protobuf_FOUND)\n"
+                "  set(PROTOBUF_LIBRARIES protobuf::libprotobuf)\n"
+                "endif()\n",
+            ),
+        ),
+    ),
+    HostEdit(
         "boost-1.89 without boost_system",
         "boost_system has been header-only since 1.69, and its library is gone since 1.89",
         ("cmake/Dependencies.cmake",),
         ((
-            "find_package(Boost 1.54 REQUIRED COMPONENTS system thread filesystem)",
-            "find_package(Boost 1.54 REQUIRED COMPONENTS thread filesystem\n"
-            "             OPTIONAL_COMPONENTS system)",
+            r"find_package\(Boost ([\d.]+) REQUIRED COMPONENTS system ([a-z ]+)\)",
+            r"find_package(Boost \1 REQUIRED COMPONENTS \2 OPTIONAL_COMPONENTS system)",
         ),),
+        regex=True,
     ),
     HostEdit(
         "glog-0.7 export macros",
@@ -28,12 +43,14 @@ EDITS = (
         ("cmake/Dependencies.cmake",),
         (
             (
-                'include("cmake/External/glog.cmake")\n',
-                'include("cmake/External/glog.cmake")\n'
-                'if(EXISTS "${GLOG_INCLUDE_DIR}/glog/export.h")\n'
-                "  list(APPEND Caffe_DEFINITIONS PUBLIC -DGLOG_USE_GLOG_EXPORT)\n"
-                "endif()\n",
+                r'(include\("cmake/External/glog\.cmake"\)|find_package\(Glog REQUIRED\))(\r?\n)',
+                r"\1\2"
+                r'if(EXISTS "${GLOG_INCLUDE_DIR}/glog/export.h")\2'
+                r"  add_definitions(-DGLOG_USE_GLOG_EXPORT)\2"
+                r"  list(APPEND Caffe_DEFINITIONS PUBLIC -DGLOG_USE_GLOG_EXPORT)\2"
+                r"endif()\2",
             ),
         ),
+        regex=True,
     ),
 )
