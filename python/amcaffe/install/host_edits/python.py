@@ -61,6 +61,22 @@ EDITS = (
         regex=True,
     ),
     HostEdit(
+        "python-3 iteration",
+        "dict.iteritems and xrange are Python 2's",
+        ("python/**/*.py",),
+        (
+            (
+                r"(?<!\bsix)\.iteritems\(\)",
+                r".items()",
+            ),
+            (
+                r"(?<![\w.])xrange\(",
+                r"range(",
+            ),
+        ),
+        regex=True,
+    ),
+    HostEdit(
         "numpy-2 tobytes",
         "ndarray.tostring is gone since NumPy 2.3",
         ("python/caffe/*.py",),
@@ -74,9 +90,10 @@ EDITS = (
         "binary fromstring is gone since NumPy 2.3; the copy keeps the array writable",
         ("python/caffe/*.py",),
         ((
-            "np.fromstring(datum.data, dtype=np.uint8).reshape(",
-            "np.frombuffer(datum.data, dtype=np.uint8).copy().reshape(",
+            r"np\.fromstring\(datum\.data, dtype ?= ?np\.uint8\)\.reshape\(",
+            r"np.frombuffer(datum.data, dtype=np.uint8).copy().reshape(",
         ),),
+        regex=True,
     ),
     HostEdit(
         "numpy-1.12 slices by integers",
@@ -94,6 +111,15 @@ EDITS = (
         ((
             "as_grey=not color",
             "as_gray=not color",
+        ),),
+    ),
+    HostEdit(
+        "scikit-image resize mode",
+        "resize fills borders by reflection since scikit-image 0.15; Caffe's images had zeros",
+        ("python/caffe/io.py",),
+        ((
+            "resize(im_std, new_dims, order=interp_order)",
+            "resize(im_std, new_dims, order=interp_order, mode='constant')",
         ),),
     ),
 )
