@@ -44,13 +44,17 @@ class Field:
 
 @dataclass
 class Message:
-    """A top-level message: its fields, what else its body says, and where it stands."""
+    """A top-level message: its fields, what else its body says, and where it stands.
+
+    nested: {name: (start, end)} of the messages and enums inside it.
+    """
 
     name: str
     start: int
     fields: Dict[str, Field] = field(default_factory=dict)
     reserved: List[Tuple[int, int]] = field(default_factory=list)
     other: List[Tuple[str, ...]] = field(default_factory=list)
+    nested: Dict[str, Tuple[int, int]] = field(default_factory=dict)
     body: int = 0
     close: int = 0
 
@@ -165,6 +169,8 @@ class _Reader:
                 message.reserved += self._ranges(statement)
             elif words[0] in ("message", "enum", "option", "extend"):
                 message.other.append(tuple(words))
+                if words[0] in ("message", "enum"):
+                    message.nested[words[1]] = (statement[0].start, statement[-1].end)
             elif words != [";"]:
                 self._field(message, statement)
 

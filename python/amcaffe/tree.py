@@ -82,6 +82,11 @@ class CaffeTree:
         """A file as such text, links followed, for looking only: never to be written back."""
         return (self.root / relative).read_bytes().decode("latin-1")
 
+    def is_inner_link(self, relative):
+        """True for a symbolic link to a file of this tree, which has its own path there."""
+        path = self.root / relative
+        return path.is_symlink() and self.root in path.resolve().parents
+
     def glob(self, *patterns):
         """Sorted relative paths of the regular files that match any of the patterns."""
         found = set()
@@ -93,10 +98,9 @@ class CaffeTree:
 
 
 def require_tree(path):
-    """The CaffeTree at `path`, after checking that our layers can live in it.
+    """The CaffeTree at `path`.
 
-    Raises: TreeError: no path; not a Caffe tree (with what is missing), or one whose layer
-        interface is another (NVIDIA's, OpenCL's, Caffe of 2014).
+    Raises: TreeError: no path, or not a Caffe tree (with what is missing).
     """
     if not str(path):
         raise TreeError(
@@ -119,9 +123,7 @@ def require_tree(path):
             expected=", ".join(REQUIRED),
             hint=_where_else(root),
         )
-    tree = CaffeTree(root)
-    _require_our_interface(tree)
-    return tree
+    return CaffeTree(root)
 
 
 def _where_else(root):
@@ -133,7 +135,11 @@ def _where_else(root):
     return "`python -m amcaffe.fetch DEST` gets a tree"
 
 
-def _require_our_interface(tree):
+def require_our_interface(tree):
+    """Refuse a tree in which our layers cannot live.
+
+    Raises: TreeError: its layer interface is another (NVIDIA's, OpenCL's, Caffe of 2014).
+    """
     layer = without_comments(tree.text(LAYER))
     family = re.search(r"(template\s*<[^>]*>)?\s*class\s+Layer\s*(?:[:{])", layer)
     found = None
@@ -143,15 +149,15 @@ def _require_our_interface(tree):
         found = f"`{family.group(1) or 'no template'} class Layer`"
     if found:
         raise TreeError(
-            f"{tree.root} has another layer interface ({LAYER})",
-            found=" ".join(found.split()),
+            f"{tree.root} has another layer interface: {' '.join(found.split())} in {LAYER}",
             expected="`template <typename Dtype> class Layer`, as in BVLC/caffe",
-            hint="NVIDIA's (0.16 on), OpenCL and inference-only forks cannot take these layers",
+            hint="NVIDIA's (0.16 on), OpenCL and inference-only forks cannot take these layers; "
+            "`--no-layers` applies the compatibility edits alone. Nothing was changed",
         )
     if not re.search(r"#\s*define\s+REGISTER_LAYER_CLASS\b", without_comments(tree.text(FACTORY))):
         raise TreeError(
             f"{tree.root} is a Caffe of 2014 ({FACTORY})",
             found="no REGISTER_LAYER_CLASS",
             expected="a tree in which layers register themselves (Caffe of 2015 or later)",
-            hint="`python -m amcaffe.fetch DEST` gets a current tree",
+            hint="`python -m amcaffe.fetch DEST` gets a current tree; nothing was changed",
         )

@@ -3,7 +3,13 @@
 import pytest
 
 from amcaffe.errors import TreeError
-from amcaffe.tree import REQUIRED, CaffeTree, require_tree, without_comments
+from amcaffe.tree import (
+    REQUIRED,
+    CaffeTree,
+    require_our_interface,
+    require_tree,
+    without_comments,
+)
 
 LAYER = "template <typename Dtype>\nclass Layer {\n};\n"
 FACTORY = "#define REGISTER_LAYER_CLASS(type) type\n"
@@ -27,8 +33,15 @@ def refusal(path):
     return str(caught.value)
 
 
+def interface_refusal(path):
+    with pytest.raises(TreeError) as caught:
+        require_our_interface(require_tree(path))
+    return str(caught.value)
+
+
 def test_a_caffe_tree_is_taken(root):
     assert require_tree(root).root == root
+    require_our_interface(require_tree(root))
     assert require_tree(str(root)).read("include/caffe/layer.hpp") == LAYER.encode()
 
 
@@ -72,14 +85,16 @@ def test_a_root_above_is_pointed_out(root):
 )  # fmt: skip
 def test_another_layer_interface_is_refused_with_the_reason(root, declaration):
     (root / "include/caffe/layer.hpp").write_text(f"// {LAYER}\n{declaration}\n}};\n")
-    message = refusal(root)
-    assert "another layer interface (include/caffe/layer.hpp)" in message
-    assert "template <typename Dtype> class Layer" in message
+    message = interface_refusal(root)
+    first = message.splitlines()[0]
+    assert "another layer interface: " in first and "class Layer` in include/caffe/layer.hpp" in first
+    assert "expected: `template <typename Dtype> class Layer`" in message
+    assert "--no-layers" in message
 
 
 def test_a_tree_of_2014_without_registration_is_refused(root):
     (root / "include/caffe/layer_factory.hpp").write_text(f"// {FACTORY}Layer* GetLayer();\n")
-    message = refusal(root)
+    message = interface_refusal(root)
     assert "Caffe of 2014" in message and "REGISTER_LAYER_CLASS" in message
 
 
@@ -91,6 +106,16 @@ def test_a_link_is_refused_with_where_it_leads(root, tmp_path):
     for name in ("x.hpp", "dead.hpp"):
         with pytest.raises(TreeError, match=f"{name} is a symbolic link"):
             tree.read(f"include/caffe/{name}")
+
+
+def test_a_link_within_the_tree_is_told_from_one_that_leads_out(root, tmp_path):
+    (tmp_path / "x.hpp").write_text("")
+    (root / "include/caffe/out.hpp").symlink_to(tmp_path / "x.hpp")
+    (root / "include/caffe/inner.hpp").symlink_to("common.hpp")
+    tree = CaffeTree(root)
+    assert tree.is_inner_link("include/caffe/inner.hpp")
+    assert not tree.is_inner_link("include/caffe/out.hpp")
+    assert not tree.is_inner_link("include/caffe/common.hpp")
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "src/../../x"])

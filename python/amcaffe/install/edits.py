@@ -7,6 +7,7 @@ edited lines can change, whatever the file's encoding and line endings.
 import hashlib
 import re
 from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
 
 from amcaffe.errors import TreeError
 
@@ -109,36 +110,71 @@ def reverse(path, text, hunks, exact):
     Raises: TreeError: the lines of a hunk were changed, so it cannot be undone.
     """
     if exact:
-        places = [(hunk.offset, hunk) for hunk in hunks]
+        found = [(hunk.offset, hunk.offset + len(hunk.new), hunk) for hunk in hunks]
     else:
-        places = _find_again(path, text, hunks)
-    for place, hunk in sorted(places, key=lambda pair: pair[0], reverse=True):
-        text = text[:place] + hunk.old + text[place + len(hunk.new) :]
+        found = find_again(path, text, hunks)
+    for start, end, hunk in sorted(found, key=lambda place: place[0], reverse=True):
+        old = hunk.old if text[start:end] == hunk.new else _as_in(text, start, end, hunk.old)
+        text = text[:start] + old + text[end:]
     return text
 
 
-def _find_again(path, text, hunks):
-    """[(offset, hunk)] of the hunks in an edited text, without those undone by hand."""
+def find_again(path, text, hunks):
+    """[(start, end, hunk)] of the hunks in an edited text, without those undone by hand.
+
+    Line endings may have been converted since.
+
+    Raises: TreeError: the lines of a hunk were changed.
+    """
     places = []
     for new in dict.fromkeys(hunk.new for hunk in hunks):
         group = [hunk for hunk in hunks if hunk.new == new]
         found = _occurrences(text, new)
         if len(found) > len(group):
-            wanted = {(hunk.above, hunk.below) for hunk in group}
-            found = [at for at in found if _around(text, at, new) in wanted]
+            wanted = {(_unix(hunk.above), _unix(hunk.below)) for hunk in group}
+            found = [(start, end) for start, end in found if _around(text, start, end) in wanted]
         if len(found) == len(group):
-            places += zip(found, group)
+            places += [(start, end, hunk) for (start, end), hunk in zip(found, group)]
         elif found or not all(_is_undone(text, hunk) for hunk in group):
-            first = group[0]
-            back = f"put all of the original ones back:{_quote(first.old)}"
-            otherwise = back if first.old else "remove them all"
-            raise TreeError(
-                f"{path}: the edit {first.name!r} cannot be undone: its lines were changed since",
-                found=f"{len(found)} of {len(group)} places",
-                expected=_quote(first.new),
-                hint=f"put these lines back, or {otherwise}\n  nothing was changed",
-            )
+            _refuse(path, text, group, found)
     return places
+
+
+def _refuse(path, text, group, found):
+    first = group[0]
+    back = f"put all of the original ones back:{_quote(first.old)}"
+    otherwise = back if first.old else "remove them all"
+    line, now = _what_is_there(text, first.new, found)
+    many = f"{len(found)} of {len(group)} places" if found else "not these lines"
+    raise TreeError(
+        f"{path}{line}: the edit {first.name!r} cannot be undone: its lines were changed since",
+        found=f"{many}{now}",
+        expected=_quote(first.new),
+        hint=f"put these lines back, or {otherwise}\n  nothing was changed",
+    )
+
+
+def _what_is_there(text, lines, found):
+    """(":line", quoted lines) of the place that is most like `lines`, apart from those found."""
+    there, at = [], 0
+    for line in text.splitlines(keepends=True):
+        taken = any(start <= at < end for start, end in found)
+        there.append("" if taken else line.strip())
+        at += len(line)
+    wanted = [line.strip() for line in lines.splitlines()]
+    matchers = [SequenceMatcher(b=line, autojunk=False) for line in wanted]
+
+    def likeness(first):
+        total = 0
+        for matcher, line in zip(matchers, there[first : first + len(wanted)]):
+            matcher.set_seq1(line)
+            total += matcher.quick_ratio() if line else 0
+        return total
+
+    best = max(range(len(there)), key=likeness, default=0)
+    if likeness(best) < 0.6 * len(wanted):
+        return "", ""
+    return f":{best + 1}", _quote("\n".join(text.splitlines()[best : best + len(wanted)]))
 
 
 def _is_undone(text, hunk):
@@ -151,21 +187,31 @@ def _is_undone(text, hunk):
 
 
 def _occurrences(text, lines):
-    found, at = [], text.find(lines)
-    while at >= 0:
-        end = at + len(lines)
-        starts = at == 0 or text[at - 1] == "\n"
-        ends = lines.endswith("\n") or end == len(text) or text[end] in "\r\n"
+    """[(start, end)] of whole lines in a text, whatever their line endings."""
+    found = []
+    for match in re.finditer(f"(?=({pattern_of(_unix(lines))}))", text):
+        start, end = match.span(1)
+        starts = start == 0 or text[start - 1] == "\n"
+        ends = not lines or lines.endswith("\n") or end == len(text) or text[end] in "\r\n"
         if starts and ends:
-            found.append(at)
-        at = text.find(lines, at + 1)
+            found.append((start, end))
     return found
 
 
-def _around(text, at, lines):
-    end = at + len(lines)
-    above = text[text.rfind("\n", 0, max(at - 1, 0)) + 1 : at]
-    return above, text[end : text.find("\n", end) + 1 or len(text)]
+def _around(text, start, end):
+    above = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : start]
+    return _unix(above), _unix(text[end : text.find("\n", end) + 1 or len(text)])
+
+
+def _as_in(text, start, end, lines):
+    """Lines with the line ending that text[start:end] has, or the text where that has none."""
+    region = text[start:end]
+    eol = line_ending(region if "\n" in region else text)
+    return _unix(lines).replace("\n", eol)
+
+
+def _unix(text):
+    return text.replace("\r\n", "\n")
 
 
 def _quote(lines):

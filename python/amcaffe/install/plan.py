@@ -11,9 +11,13 @@ from typing import Dict, List, Optional
 
 from amcaffe import __version__
 from amcaffe.errors import TreeError
-from amcaffe.install import inner_product, proto_merge
+from amcaffe.install import notices, proto_merge
+from amcaffe.install.choices import Choices, require_known
 from amcaffe.install.edits import BEGIN, apply_spans, digest
 from amcaffe.install.host_edits import HOST_EDITS
+from amcaffe.install.host_layers import HOST_LAYERS
+from amcaffe.install.naming import renamed
+from amcaffe.install.package import load_package
 from amcaffe.install.record import (
     MANIFEST,
     HostFile,
@@ -22,16 +26,14 @@ from amcaffe.install.record import (
     load,
     require_untouched,
 )
-from amcaffe.install.sources import (
-    is_marked,
-    own_sources,
-    require_free_types,
-    require_headers,
-)
+from amcaffe.install.selection import Host, select
+from amcaffe.install.sources import is_marked
+from amcaffe.install.tree_layers import layers_of
 from amcaffe.resources import resource_dir
-from amcaffe.tree import PROTO
+from amcaffe.tree import PROTO, require_our_interface
 
-STALE = ("include/caffe/proto/caffe.pb.h", "src/caffe/proto/caffe.pb.h")
+ADDITION = "proto/toadd.proto"
+EDIT_NAMES = tuple(edit.name for edit in HOST_EDITS) + tuple(layer.name for layer in HOST_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Plan:
     changes: files to write or remove, the manifest last.
     make, remove: folders, in the order in which to make or (where empty) remove them.
     edits: {path: [names of the edits in it]}; unneeded: names of edits with no place here.
-    present: what of caffe.proto was there already.
+    alone, out: what the tree has already, and what it does not get, in words.
+    moved: {message.field: what has its own number in this tree}.
     """
 
     changes: List[Change] = field(default_factory=list)
@@ -59,7 +62,9 @@ class Plan:
     record: Record = field(default_factory=Record)
     edits: Dict[str, List[str]] = field(default_factory=dict)
     unneeded: List[str] = field(default_factory=list)
-    present: List[str] = field(default_factory=list)
+    alone: List[str] = field(default_factory=list)
+    out: List[str] = field(default_factory=list)
+    moved: Dict[str, str] = field(default_factory=dict)
     warnings: List[str] = field(default_factory=list)
 
     def change(self, tree, path, after):
@@ -68,20 +73,25 @@ class Plan:
             self.changes.append(Change(path, before, after))
 
 
-def plan_install(tree):
+def plan_install(tree, asked=None, forget=False):
     """The Plan that brings a tree to this version's installation.
 
-    Raises: TreeError: the tree clashes with ours, or was changed where we edited it.
+    Args:
+        asked: Choices of this run, on top of those that the tree's record holds.
+        forget: leave the recorded choices out of account.
+    Raises:
+        TreeError: the tree clashes with ours, or was changed where we edited it.
+        InputError: a choice names what there is not.
     """
     old = load(tree) or Record()
     require_untouched(tree, old)
-    sources = own_sources()
-    _require_free_places(tree, sources, old)
-    require_free_types(tree, sources, set(old.files) | {source.target for source in sources})
-    require_headers(tree, sources)
-
-    plan = Plan(record=Record(version=__version__))
-    spans = _host_spans(tree, old, plan)
+    package = load_package()
+    asked = asked or Choices()
+    require_known(asked, package.layers, EDIT_NAMES)
+    kept = Choices() if forget else old.choices.among(package.layers, EDIT_NAMES)
+    plan = Plan(record=Record(version=__version__, choices=kept.followed_by(asked)))
+    spans, sources = _all_spans(tree, old, package, plan)
+    require_no_orphans(tree, [source.target for source in sources], old)
     for source in sources:
         plan.change(tree, source.target, source.data)
         plan.record.files[source.target] = digest(source.data)
@@ -98,11 +108,7 @@ def plan_install(tree):
         plan.edits[path] = list(dict.fromkeys(span.name for span in spans[path]))
         plan.change(tree, path, after)
     _plan_folders(tree, old, plan)
-    plan.warnings += [
-        f"{path} is a generated file that hides the one a build makes: delete it"
-        for path in STALE
-        if (tree.root / path).exists()
-    ]
+    plan.warnings += notices.warnings(tree, old, plan)
     plan.change(tree, MANIFEST, plan.record.dump())
     return plan
 
@@ -114,7 +120,7 @@ def plan_uninstall(tree):
     """
     old = load(tree)
     if old is None:
-        _require_no_orphans(tree)
+        require_no_orphans(tree)
         return None
     require_untouched(tree, old)
     plan = Plan(remove=list(reversed(old.folders)))
@@ -126,25 +132,17 @@ def plan_uninstall(tree):
     return plan
 
 
-def _require_free_places(tree, sources, old):
-    """No file of someone else's where ours go, and none of ours without its record."""
-    taken = [s.target for s in sources if s.target not in old.files and tree.read(s.target)]
-    foreign = [path for path in taken if not is_marked(tree.read(path))]
-    if foreign:
-        raise TreeError(
-            f"{tree.root}: files of these names exist and are not ours: {', '.join(foreign)}",
-            expected="no such files, or ones with the first line `// installed by amcaffe`",
-            hint="nothing was changed; install into a tree without that layer, or remove it first",
-        )
-    _require_no_orphans(tree, taken, old)
-
-
-def _require_no_orphans(tree, files=(), old=None):
-    orphans = list(files)
-    for path in (PROTO, inner_product.CPU, inner_product.GPU):
-        if old is None or path not in old.hosts:
-            if BEGIN in (tree.text(path) or ""):
-                orphans.append(path)
+def require_no_orphans(tree, files=(), old=None):
+    """Nothing of ours in the tree that no record tells of."""
+    recorded = old or Record()
+    orphans = [
+        path
+        for path in files
+        if path not in recorded.files and is_marked(tree.read(path) or b"")
+    ]
+    for path in (PROTO, *(path for layer in HOST_LAYERS for path in layer.files)):
+        if path not in recorded.hosts and BEGIN in (tree.text(path) or ""):
+            orphans.append(path)
     if orphans:
         raise TreeError(
             f"{tree.root} holds work of amcaffe, but not the record of it ({MANIFEST})",
@@ -155,35 +153,39 @@ def _require_no_orphans(tree, files=(), old=None):
         )
 
 
-def _host_spans(tree, old, plan):
-    """{path: [Span]} for the tree without our edits; fills the plan's proto notes."""
-    spans = {}
+def _all_spans(tree, old, package, plan):
+    """({path: [Span]} for the tree without our edits, [Source] to write); fills the plan's notes.
+    """
+    choices = plan.record.choices
 
     def base(path):
         data = host_without_edits(tree, old, path)
         return None if data is None else data.decode("latin-1")
 
-    addition = resource_dir("proto") / "toadd.proto"
-    merged = proto_merge.merge(
-        PROTO, base(PROTO), "proto/toadd.proto", _unix_text(addition), old.numbers
-    )
-    spans[PROTO] = merged.spans
-    plan.record.numbers, plan.present = merged.numbers, merged.present
-
-    for path in (inner_product.CPU, inner_product.GPU):
-        text = base(path)
-        if text is None and path == inner_product.CPU:
-            raise TreeError(f"{tree.root} lacks {path}", hint="nothing was changed")
-        found = None if text is None else inner_product.spans(path, text)
-        if found is None:
-            plan.unneeded.append(f"{inner_product.NAME} in {path}")
-        else:
-            spans.setdefault(path, []).extend(found)
+    ours = frozenset(old.files)
+    if choices.layers:
+        require_our_interface(tree)
+        layers, proto = layers_of(tree, ours), base(PROTO)
+    else:
+        layers, proto = None, ""
+    host = Host(tree, base, layers, proto, ours)
+    addition = renamed(_unix_text(resource_dir("proto") / "toadd.proto"), choices.renamed)
+    selection = select(host, package, choices, ADDITION, addition)
+    plan.alone, plan.out = selection.alone, selection.out
+    spans = {path: list(found) for path, found in selection.spans.items()}
+    if choices.layers:
+        merged = proto_merge.merge(PROTO, proto, ADDITION, addition, old.numbers, selection.leave)
+        spans[PROTO] = merged.spans
+        plan.record.numbers, plan.moved = merged.numbers, merged.moved
+        plan.alone += merged.present
 
     for edit in HOST_EDITS:
+        if edit.name in choices.skip:
+            plan.out.append(f"{edit.name}, as asked")
+            continue
         applied = False
         for path in tree.glob(*edit.files):
-            if path in old.files:
+            if path in old.files or tree.is_inner_link(path):
                 continue
             text = base(path) if path in old.hosts else tree.peek(path)
             found = edit.spans(text)
@@ -193,7 +195,7 @@ def _host_spans(tree, old, plan):
                 applied = True
         if not applied:
             plan.unneeded.append(edit.name)
-    return spans
+    return spans, selection.sources
 
 
 def _unix_text(path):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional
 
 from amcaffe.errors import TreeError
+from amcaffe.install.choices import Choices, from_dict
 from amcaffe.install.edits import Hunk, digest, reverse
 
 FOLDER = ".amcaffe"
@@ -29,6 +30,7 @@ class Record:
     hosts: {path: HostFile}.
     folders: the folders that we made, parents first.
     numbers: {message: {field: number}} in caffe.proto.
+    choices: what the user chose, in this run and earlier ones.
     """
 
     version: str = ""
@@ -36,6 +38,7 @@ class Record:
     hosts: Dict[str, HostFile] = field(default_factory=dict)
     folders: List[str] = field(default_factory=list)
     numbers: Dict[str, Dict[str, int]] = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
 
     def dump(self):
         """The bytes of the manifest file."""
@@ -54,6 +57,7 @@ class Record:
             "hosts": hosts,
             "folders": self.folders,
             "numbers": self.numbers,
+            "choices": self.choices.as_dict(),
         }
         return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode("ascii")
 
@@ -80,8 +84,15 @@ def load(tree) -> Optional[Record]:
             name: HostFile(host["before"], host["after"], [Hunk(**h) for h in host["hunks"]])
             for name, host in content["hosts"].items()
         }
+        # The first version had no choices to record.
+        choices = from_dict(content["choices"]) if "choices" in content else Choices()
         return Record(
-            content["amcaffe"], content["files"], hosts, content["folders"], content["numbers"]
+            content["amcaffe"],
+            content["files"],
+            hosts,
+            content["folders"],
+            content["numbers"],
+            choices,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TreeError(

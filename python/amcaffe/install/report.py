@@ -1,6 +1,7 @@
 """What the installer prints: the plan, what was written, and what to do next."""
 
 import difflib
+import sys
 
 from amcaffe.install.record import FOLDER
 
@@ -13,17 +14,20 @@ def recovered(paths):
             print(f"  restored  {path}")
 
 
+def status(tree, name, details):
+    """What --check found; its first word is the status."""
+    print(f"{name}: {tree.root}")
+    for line in details:
+        print(f"  {line}")
+
+
 def dry_run(plan):
-    """A unified diff of the host's files, and the list of files that are ours."""
+    """A unified diff of everything that would change, byte for byte, and the notes on it."""
     changes = [change for change in plan.changes if not change.path.startswith(FOLDER)]
+    sys.stdout.flush()
     for change in changes:
-        if change.before is not None and change.after is not None:
-            diff = difflib.unified_diff(
-                _lines(change.before), _lines(change.after), f"a/{change.path}", f"b/{change.path}"
-            )
-            for line in diff:
-                ends = line.endswith("\n")
-                print(line.rstrip("\r\n") + ("" if ends else "\n\\ No newline at end of file"))
+        sys.stdout.buffer.write(b"".join(_diff(change)))
+    sys.stdout.buffer.flush()
     for change in changes:
         if change.before is None:
             print(f"new       {change.path}")
@@ -31,6 +35,26 @@ def dry_run(plan):
             print(f"remove    {change.path}")
     _notes(plan)
     print(f"dry run: {len(changes)} files would change; nothing was written")
+
+
+def _diff(change):
+    """The lines of one file's part of a diff, as `patch -p1` takes them."""
+    path = change.path.encode("utf-8", "surrogateescape")
+    names = [
+        side + b"/" + path if data is not None else b"/dev/null"
+        for side, data in ((b"a", change.before), (b"b", change.after))
+    ]
+    before, after = ((data or b"").split(b"\n") for data in (change.before, change.after))
+    lines = difflib.diff_bytes(
+        difflib.unified_diff, _lines(before), _lines(after), *names, lineterm=b"\n"
+    )
+    for line in lines:
+        yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
+
+
+def _lines(parts):
+    """Lines with their line feeds; splitlines() would end them at a carriage return too."""
+    return [part + b"\n" for part in parts[:-1]] + [part for part in parts[-1:] if part]
 
 
 def installed(tree, plan, named):
@@ -72,14 +96,15 @@ def uninstalled(tree, plan):
 def _notes(plan):
     if plan.unneeded:
         print(f"  not needed: {', '.join(plan.unneeded)}")
-    for what in plan.present:
-        print(f"  left alone, as it is there already: {what}")
+    for what in plan.alone:
+        print(f"  left alone: {what}")
+    for what in plan.out:
+        print(f"  left out: {what}")
+    for ours, name in plan.record.choices.renamed.items():
+        print(f"  under another type: {ours} is {name} in this tree")
     for message, numbers in plan.record.numbers.items():
         for name, number in numbers.items():
-            print(f"  field number: {message}.{name} = {number}")
+            why = plan.moved.get(f"{message}.{name}")
+            print(f"  field number: {message}.{name} = {number}{f', as {why}' if why else ''}")
     for warning in plan.warnings:
         print(f"  warning: {warning}")
-
-
-def _lines(data):
-    return data.decode("utf-8", "replace").splitlines(keepends=True)

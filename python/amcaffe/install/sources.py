@@ -1,19 +1,19 @@
-"""What of ours goes where in a tree, and what in the tree it could clash with."""
+"""The files of ours that can go into a tree, and where each of them goes."""
 
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from amcaffe.errors import AmcaffeError, TreeError
+from amcaffe.errors import AmcaffeError
 from amcaffe.resources import resource_dir
 from amcaffe.tree import without_comments
 
 MARK = b"// installed by amcaffe"
 MARK_IN_CMAKE = b"# installed by amcaffe"
 LAYERS, TESTS, CMAKE = "layers", "tests/layers", "cmake"
-GENERATED = "caffe/proto/caffe.pb.h"
+PYCAFFE = "layers/pycaffe"
+GENERATED = "include/caffe/proto/caffe.pb.h"
 
-_REGISTER = re.compile(r"\bREGISTER_LAYER_(?:CLASS|CREATOR)\w*\s*\(\s*(\w+)\s*[,)]")
 _INCLUDE = re.compile(r"^\s*#\s*include\s*\"(caffe/[^\"]+)\"", re.MULTILINE)
 
 
@@ -28,12 +28,18 @@ class Source:
     def code(self):
         return without_comments(self.data.decode("latin-1"))
 
+    def headers(self):
+        """Paths in a tree of the headers of Caffe that this file includes."""
+        return [f"include/{name}" for name in _INCLUDE.findall(self.code())]
+
 
 def target_of(folder, name):
     """Path in a tree of the file `name` of one of our folders; None: it stays here."""
     suffix = PurePosixPath(name).suffix
     if folder == CMAKE:
         return f"cmake/{name}" if suffix == ".cmake" else None
+    if folder == PYCAFFE:
+        return f"src/pycaffe/{name}"
     if suffix not in (".hpp", ".cpp", ".cu"):
         return None
     if folder == TESTS:
@@ -49,8 +55,10 @@ def own_sources():
     Raises: AmcaffeError: a file lacks the mark by which it is recognised later.
     """
     found = []
-    for folder in (LAYERS, TESTS, CMAKE):
-        for path in sorted(resource_dir(folder).iterdir()):
+    for top in (LAYERS, TESTS, CMAKE):
+        root = resource_dir(top)
+        for path in sorted(one for one in root.rglob("*") if one.is_file()):
+            folder = PurePosixPath(top, path.parent.relative_to(root).as_posix()).as_posix()
             target = target_of(folder, path.name)
             if target:
                 found.append(Source(f"{folder}/{path.name}", target, path.read_bytes()))
@@ -69,50 +77,14 @@ def is_marked(data):
     return data.split(b"\n", 1)[0].strip() in (MARK, MARK_IN_CMAKE)
 
 
-def registrations(code):
-    """[(layer type, line)] of the REGISTER_LAYER_* calls in comment-free C++."""
-    return [
-        (match.group(1), code.count("\n", 0, match.start()) + 1)
-        for match in _REGISTER.finditer(code)
-    ]
-
-
-def require_free_types(tree, sources, ours):
-    """Refuse a tree in which another file registers a layer type of ours.
+def lacking_headers(tree, source, own):
+    """The headers of Caffe that a file of ours includes and neither the tree nor we have.
 
     Args:
-        ours: paths in the tree that belong to us and are not looked at.
+        own: paths of our files in the tree.
     """
-    types = {kind for source in sources for kind, _ in registrations(source.code())}
-    clashes = []
-    for path in tree.glob("src/caffe/**/*.cpp", "src/caffe/**/*.cu", "include/caffe/**/*.hpp"):
-        if path in ours:
-            continue
-        for kind, line in registrations(without_comments(tree.peek(path))):
-            if kind in types:
-                clashes.append(f"{path}:{line} registers {kind}")
-    if clashes:
-        raise TreeError(
-            f"{tree.root} already has layers of these types",
-            found="; ".join(clashes),
-            expected="no other layer of that type: Caffe stops at start-up on the second",
-            hint="nothing was changed; install into a tree without them, or remove them first",
-        )
-
-
-def require_headers(tree, sources):
-    """Refuse a tree that lacks a header which a file of ours includes."""
-    own = {source.target for source in sources}
-    lacking = {}
-    for source in sources:
-        for header in _INCLUDE.findall(source.code()):
-            path = f"include/{header}"
-            if header != GENERATED and path not in own and tree.read(path) is None:
-                lacking.setdefault(path, source.origin)
-    if lacking:
-        raise TreeError(
-            f"{tree.root} lacks headers that our layers need",
-            found="; ".join(f"no {path} (for {origin})" for path, origin in lacking.items()),
-            expected="the header layout of Caffe since November 2015",
-            hint="nothing was changed; `python -m amcaffe.fetch DEST` gets a current tree",
-        )
+    return [
+        path
+        for path in source.headers()
+        if path not in own and path != GENERATED and tree.read(path) is None
+    ]

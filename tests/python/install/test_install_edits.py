@@ -66,6 +66,17 @@ SAMPLES = {
         ('"${CMAKE_CXX_FLAGS} -std=c++17 -Werror")', '"${CMAKE_CXX_FLAGS} -std=c++17")'),
         ("-Wall -Werror=return-type", "-Wall -Werror=return-type"),
     ],
+    "python-3 iteration": [
+        ("for k, v in kwargs.iteritems():", "for k, v in kwargs.items():"),
+        ("six.iteritems(kwargs)", "six.iteritems(kwargs)"),
+        ("for i in xrange(0, num):", "for i in range(0, num):"),
+        ("from six.moves import xrange\nmyxrange(1)", "from six.moves import xrange\nmyxrange(1)"),
+    ],
+    "numpy-2 frombuffer": [
+        (f"return np.fromstring(datum.data, {dtype}).reshape(\n",
+         "return np.frombuffer(datum.data, dtype=np.uint8).copy().reshape(\n")
+        for dtype in ("dtype=np.uint8", "dtype = np.uint8")
+    ],
     "python-3.12 unittest aliases": [
         ("self.assertEquals(a, b)", "self.assertEqual(a, b)"),
         ("self.assertEqual(a, b)", "self.assertEqual(a, b)"),
@@ -171,7 +182,7 @@ def test_equal_edits_are_told_apart_by_their_surroundings():
 
 def test_edits_that_cannot_be_told_from_the_users_lines_are_a_conflict():
     result, hunks = apply_spans("a\nold\nb\n", [Span("x", 2, 5, "new")])
-    with pytest.raises(TreeError, match="file:[12]: the edit 'x' cannot be undone"):
+    with pytest.raises(TreeError, match=r"file(:\d+)?: the edit 'x' cannot"):
         reverse("file", result + result, hunks, exact=False)
 
 

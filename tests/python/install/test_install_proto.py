@@ -177,7 +177,7 @@ def test_numbers_and_quotes_written_differently_mean_the_same():
     ["optional bool flip_width = 1 [default = false];",
      "optional bool flip_width = 2 [default = true];", "optional int32 axis = 1;",
      "required bool flip_width = 1 [default = true];",
-     "optional bool flip_width = 1 [default = true]; optional bool more = 2;", ""],
+     ""],
 )  # fmt: skip
 def test_another_message_of_that_name_is_refused_with_both(theirs):
     host = PROTO + "\nmessage FlipParameter { " + theirs + " }\n"
@@ -232,11 +232,85 @@ def test_a_recorded_number_is_kept_as_long_as_it_is_free():
     assert plan.numbers["LayerParameter"]["flip_param"] == 212
 
 
-def test_a_taken_number_of_the_inner_product_is_refused_with_its_holder():
-    host = PROTO.replace("bool transpose = 6", "int32 engine = 7;\n  optional bool transpose = 6")
-    line = host[: host.index("engine")].count("\n") + 1
-    message = refusal(host)
-    assert f"caffe.proto:{line}: InnerProductParameter uses number 7 for engine" in message
+def test_a_taken_number_of_the_inner_product_gives_way_to_the_next_free_one():
+    host = PROTO.replace(
+        "bool transpose = 6",
+        "int32 engine = 7;\n  optional bool relu = 0x8;\n  optional bool transpose = 6",
+    )
+    text, plan = merged(host)
+    assert fields(text, "InnerProductParameter")["normalize"] == 9
+    assert plan.numbers["InnerProductParameter"] == {"normalize": 9}
+    assert plan.moved == {"InnerProductParameter.normalize": "7 is of engine"}
+    host = host.replace("int32 engine = 7;\n", "")
+    assert merged(host, recorded=plan.numbers)[1].numbers == plan.numbers
+
+
+def test_a_message_with_more_fields_is_left_alone():
+    host = PROTO + (
+        "message FlipParameter { optional bool flip_width = 1 [default = true]; "
+        "optional bool more = 2; }\n"
+    )
+    text, plan = merged(host)
+    assert plan.present == ["message FlipParameter"] and text.count("FlipParameter {") == 1
+    assert fields(text)["flip_param"] == 212
+
+
+RICH = """\
+message LayerParameter {
+  optional RichParameter rich_param = 212;
+}
+
+message RichParameter {
+  optional float one = 1;
+  // Two kinds.
+  enum Kind {
+    A = 0;
+    B = 1;
+  }
+  // What kind.
+  optional Kind kind = 2 [default = A]; // of two
+  optional float three = 3;
+}
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_fields_that_a_message_lacks_are_added_to_it_in_a_marked_block(newline):
+    theirs = PROTO + "message RichParameter\n{\n\toptional float three=3; // theirs\n}"
+    host = theirs.replace("\n", newline)
+    text, plan = merged(host, RICH)
+    assert fields(text, "RichParameter") == {"three": 3, "kind": 2, "one": 1}
+    at = text.index("message RichParameter")
+    assert text[at:].replace("\r\n", "\n") == (
+        "message RichParameter\n{\n\toptional float three=3; // theirs\n"
+        "  // amcaffe begin: proto\n"
+        "  // Two kinds.\n  enum Kind {\n    A = 0;\n    B = 1;\n  }\n"
+        "  optional float one = 1;\n"
+        "  // What kind.\n  optional Kind kind = 2 [default = A]; // of two\n"
+        "  // amcaffe end\n}"
+    )
+    assert plan.present == ["message RichParameter, without one, kind, which it got"]
+    _, hunks = apply_spans(host, plan.spans)
+    assert reverse("caffe.proto", text, hunks, exact=False) == host
+
+
+@pytest.mark.parametrize(
+    "theirs, why",
+    [("optional float three = 3; reserved 2;", "a reserved range has the number 2 of our kind"),
+     ("optional float three = 3; optional int32 other = 4;", "there is other, and no one, kind"),
+     ("enum Kind { A = 0; } optional Kind kind = 2 [default = A];", "Kind is another"),
+     ("optional float three = 3 [default = 1];",
+      "there is `optional float three = 3 [default=1.0]`; in ours `optional float three = 3`")],
+)  # fmt: skip
+def test_a_message_that_cannot_be_completed_is_refused_with_the_reason(theirs, why):
+    assert why in refusal(PROTO + f"message RichParameter {{ {theirs} }}\n", RICH)
+
+
+def test_what_is_to_be_left_is_merged_nowhere():
+    plan = merge("caffe.proto", PROTO, "toadd.proto", ADDITION, {}, leave={"FlipParameter"})
+    text = apply_spans(PROTO, plan.spans)[0]
+    assert "Flip" not in text and "flip" not in text
+    assert plan.numbers["LayerParameter"] == {"margin_param": 4001}
 
 
 def test_a_normalize_that_is_there_is_left_alone():

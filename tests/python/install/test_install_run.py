@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -137,8 +138,8 @@ def test_a_conflict_with_the_users_edit_is_shown_and_nothing_changes(install, tr
     edit(tree / "src/caffe/util/io.cpp", "cv::IMREAD_COLOR", "cv::IMREAD_ANYCOLOR")
     before = mtimes(tree), snapshot(tree)
     message = refused(install, *arguments)
-    assert f"{tree}/src/caffe/util/io.cpp: " in message and "opencv-4 imread flags" in message
-    assert "cv::IMREAD_COLOR" in message
+    assert re.search(rf"{tree}/src/caffe/util/io.cpp:\d+: the edit 'opencv-4 imread", message)
+    assert "IMREAD_ANYCOLOR" in message and "IMREAD_COLOR" in message
     assert (mtimes(tree), snapshot(tree)) == before
 
 
@@ -218,7 +219,7 @@ def test_a_type_registered_elsewhere_is_refused_with_file_and_line(install, tree
     write_files(tree, {"src/caffe/layers/mirror.cpp": f"/* one\n two */\n{line}\n"})
     before = snapshot(tree)
     message = refused(install)
-    assert "src/caffe/layers/mirror.cpp:3 registers Flip" in message
+    assert "src/caffe/layers/mirror.cpp:3 registers another Flip" in message
     assert snapshot(tree) == before
 
 
@@ -239,11 +240,22 @@ def test_a_header_that_the_tree_lacks_is_named(install, tree):
     assert not (tree / ".amcaffe").exists()
 
 
-def test_an_inner_product_unlike_bvlcs_is_refused(install, tree):
+def test_an_inner_product_unlike_bvlcs_is_left_out_and_the_rest_installed(install, tree, capsys):
     path = tree / "src/caffe/layers/inner_product_layer.cpp"
     edit(path, "InnerProductLayer<Dtype>::Forward_cpu", "QuantizedLayer<Dtype>::Forward_cpu")
-    message = refused(install)
-    assert "src/caffe/layers/inner_product_layer.cpp" in message and "Forward_cpu" in message
+    before = path.read_bytes(), (tree / "src/caffe/layers/inner_product_layer.cu").read_bytes()
+    install()
+    out = capsys.readouterr().out
+    assert (
+        "left out: InnerProduct's normalize: src/caffe/layers/inner_product_layer.cpp is not "
+        "written as BVLC's: no InnerProductLayer<Dtype>::Forward_cpu(...) { "
+        "(NormalizedInnerProduct has unit weights in every tree)"
+    ) in out
+    after = path.read_bytes(), (tree / "src/caffe/layers/inner_product_layer.cu").read_bytes()
+    assert after == before
+    assert "bool normalize" not in (tree / "src/caffe/proto/caffe.proto").read_text()
+    assert (tree / "src/caffe/layers/flip_layer.cpp").exists()
+    assert not (tree / "include/caffe/util/normalize_rows.hpp").exists()
 
 
 def test_an_inner_product_that_normalizes_already_is_left_alone(install, tree, capsys):
@@ -252,7 +264,7 @@ def test_an_inner_product_that_normalizes_already_is_left_alone(install, tree, c
     before = path.read_bytes()
     install()
     assert path.read_bytes() == before
-    assert f"not needed: inner product with unit rows in {path.relative_to(tree)}" in (
+    assert f"left alone: InnerProduct's normalize: {path.relative_to(tree)} reads it itself" in (
         capsys.readouterr().out
     )
 
@@ -274,15 +286,29 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(install, tree, capsys):
     assert "remove    src/caffe/layers/flip_layer.cpp" in capsys.readouterr().out
 
 
-def test_the_diff_of_a_dry_run_is_one_that_patch_applies(install, tree, capsys):
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_diff_of_a_dry_run_is_one_that_patch_applies(install, tree, capsysbinary, newline):
+    write_files(tree, HOST, newline=newline)
+    (tree / "src/caffe/util/io.cpp").write_bytes(
+        (tree / "src/caffe/util/io.cpp").read_bytes() + b"// latin-1: \xe9\r in a line\n"
+    )
+    pristine = snapshot(tree)
     install("--dry-run")
-    diff = capsys.readouterr().out
-    subprocess.run(["patch", "-p1", "-s"], input=diff, cwd=tree, text=True, check=True)
+    diff = capsysbinary.readouterr().out
+    subprocess.run(["patch", "-p1", "-s", "--binary"], input=diff, cwd=tree, check=True)
     by_patch = snapshot(tree)
-    write_files(tree, HOST)
+    subprocess.run(["patch", "-p1", "-s", "-R", "--binary"], input=diff, cwd=tree, check=True)
+    assert {k: v for k, v in snapshot(tree).items() if v} == {k: v for k, v in pristine.items() if v}
     install()
     now = snapshot(tree)
-    assert {name: by_patch[name] for name in HOST} == {name: now[name] for name in HOST}
+    del now[".amcaffe"], now[".amcaffe/manifest.json"]
+    assert by_patch == now
+    capsysbinary.readouterr()
+    install("--uninstall", "--dry-run")
+    diff = capsysbinary.readouterr().out
+    subprocess.run(["patch", "-p1", "-s", "--binary"], input=diff, cwd=tree, check=True)
+    after = snapshot(tree)
+    assert {name: after[name] for name in pristine} == pristine
 
 
 def test_uninstalling_what_is_not_installed_says_so(install, tree, capsys):
