@@ -69,6 +69,8 @@ def read_varint(data, at, end, most=10):
 
     Raises: WireError: cut short, or longer.
     """
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
     value = 0
     for position in range(at, min(end, at + most)):
         byte = data[position]

@@ -12,9 +12,8 @@ def check(data, kind, schema):
     Returns: list of str, empty where nothing is.
     """
     walk = Transcoder(data, schema, schema)
-    root = schema.messages[kind]
     try:
-        walk.message(root, root, 0, len(data))
+        _walk(walk, data, kind, schema)
     except wire.WireError as error:
         where = walk.where()
         return [f"{where}: {error}" if where else str(error)]
@@ -23,4 +22,24 @@ def check(data, kind, schema):
 
 def fitting(data, kind):
     """The names of the forks of FORKS under whose field numbers a file reads."""
-    return [name for name in FORKS if not check(data, kind, fork_schema(name))]
+    return [name for name in FORKS if _fits(data, kind, fork_schema(name))]
+
+
+def _fits(data, kind, schema):
+    try:
+        _walk(_Strict(data, schema, schema), data, kind, schema)
+    except wire.WireError:
+        return False
+    return True
+
+
+class _Strict(Transcoder):
+    """Stops at the first problem."""
+
+    def problem(self, message, field, reason, droppable=False):
+        raise wire.WireError(0, reason)
+
+
+def _walk(walk, data, kind, schema):
+    root = schema.messages[kind]
+    walk.message(root, root, 0, len(data))

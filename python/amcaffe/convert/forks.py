@@ -4,6 +4,7 @@ Facts, one message or enum a line: `Message field=number:type`, with `*` behind 
 and `!` behind a required one. A field without a type is one whose contents are not stated here.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -264,8 +265,9 @@ NormalizeParameter across_spatial=1:bool scale_filler=2:FillerParameter channel_
 }
 
 
+@functools.lru_cache(maxsize=None)
 def fork_schema(name):
-    """The Schema of a fork of FORKS."""
+    """The Schema of a fork of FORKS, one for all, not to be changed."""
     schema = Schema(name)
     _add(schema, upstream.FIELDS + _PUBLISHED)
     lineage = []

@@ -34,7 +34,9 @@ class LayerTranscoder(Transcoder):
 
     def name(self, source, field):
         renamed = self._names.get(field.name) if source.name == LAYER else None
-        return renamed if renamed in self.target.messages[LAYER].by_name else field.name
+        if renamed and renamed in self.target.messages[LAYER].by_name:
+            return renamed
+        return field.name
 
     def text(self, source, field, value):
         if (source.name, field.name) == (LAYER, "type"):

@@ -11,6 +11,7 @@ from amcaffe.convert.modelfile import MODEL, STATE, shown
 _LEGACY = ("num", "channels", "height", "width")
 _MOST_AXES = 32  # Caffe's own limit
 _MOST_SHOWN = 12
+_MOST_FIELDS = 10000  # of one message; a file of many small ones must not fill the memory
 
 
 def listing(path, data, kind, schema):
@@ -43,7 +44,10 @@ class _Record:
 def _read(data, message, place):
     record = _Record()
     try:
-        for one in wire.fields(data, place.value, place.end):
+        for count, one in enumerate(wire.fields(data, place.value, place.end)):
+            if count == _MOST_FIELDS:
+                record.notes.append(f"more than {_MOST_FIELDS} fields, of which no more is said")
+                break
             if one.number in message.by_number:
                 record.values.setdefault(message.by_number[one.number].name, []).append(one)
             elif len(record.notes) < _MOST_SHOWN:

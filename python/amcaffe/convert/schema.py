@@ -109,7 +109,8 @@ def read_proto(path):
             expected="a caffe.proto, or the root of a Caffe tree",
         ) from None
     schema = read_schema(str(path), text)
-    lacking = [name for name in ROOTS if name not in schema.messages]
+    needed = (*ROOTS, "LayerParameter", "BlobProto")
+    lacking = [name for name in needed if name not in schema.messages]
     if lacking:
         raise InputError(
             f"{path} does not describe caffemodels",

@@ -44,6 +44,7 @@ class _Place:
     index: Optional[int]
     start: int
     end: int
+    words: str = ""  # once they were asked for
 
 
 class Transcoder:
@@ -121,14 +122,19 @@ class Transcoder:
         return " > ".join(map(self._place_in_words, self._path))
 
     def _place_in_words(self, place):
-        if place.index is None:
-            return place.field
-        if place.message not in _LAYERS:
-            return f"{place.field}[{place.index}]"
-        name = self.source.messages[place.message].by_name.get("name")
-        value = name and wire.last(self.data, place.start, place.end, name.number, wire.LENGTH)
-        words = f"layer {place.index}"
-        return f"{words} {shown(self.data[value.value : value.end])}" if value else words
+        if not place.words:
+            place.words = place.field
+            if place.message in _LAYERS and place.index is not None:
+                name = self.source.messages[place.message].by_name.get("name")
+                value = name and wire.last(
+                    self.data, place.start, place.end, name.number, wire.LENGTH
+                )
+                place.words = f"layer {place.index}"
+                if value:
+                    place.words += f" {shown(self.data[value.value : value.end])}"
+            elif place.index is not None:
+                place.words += f"[{place.index}]"
+        return place.words
 
     def _field(self, out, source, target, here, index, field):
         """Append one occurrence of the field `here`; False where the target cannot take it."""
