@@ -249,6 +249,17 @@ def test_a_tree_that_is_none_is_a_problem(tmp_path):
     assert found.state == PROBLEM and "fetch" in found.fix
 
 
+def test_a_tree_of_another_layer_interface_is_told(tree):
+    path = tree / "include/caffe/layer.hpp"
+    text = path.read_text().replace(
+        "template <typename Dtype>", "template <typename Ftype, typename Btype>"
+    )
+    path.write_text(text)
+    found = by_name(trees.find_tree(str(tree)))
+    assert found["layer interface"].state == NOTE and "Ftype" in found["layer interface"].text
+    assert found["amcaffe in it"].fix == f"python -m amcaffe.install {tree} --no-layers"
+
+
 def test_a_fresh_tree_is_neither_patched_nor_built(tree):
     found = by_name(trees.find_tree(str(tree)))
     assert found["amcaffe in it"].text == "not installed"
