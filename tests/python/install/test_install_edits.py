@@ -26,6 +26,14 @@ SAMPLES = {
         ("cap.get(CV_CAP_PROP_FRAME_COUNT)", "cap.get(cv::CAP_PROP_FRAME_COUNT)"),
         ("CV_IMWRITE_JPEG_QUALITY", "cv::IMWRITE_JPEG_QUALITY"),
     ],
+    "opencv-4 drawing and filtering constants": [
+        ("cv::rectangle(i, a, b, CV_RGB(0, 0, 0), CV_FILLED, CV_AA);",
+         "cv::rectangle(i, a, b, CV_RGB(0, 0, 0), cv::FILLED, cv::LINE_AA);"),
+        ("CV_THRESH_BINARY_INV | CV_THRESH_OTSU", "cv::THRESH_BINARY_INV | cv::THRESH_OTSU"),
+        ("x(CV_INTER_NN, CV_INTER_CUBIC)", "x(cv::INTER_NEAREST, cv::INTER_CUBIC)"),
+        ("CV_FOURCC('D', 'I', 'V', 'X')", "cv::VideoWriter::fourcc('D', 'I', 'V', 'X')"),
+        ("#ifndef CV_FILLED", "#ifndef CV_FILLED"),
+    ],
     "opencv-5 without the C interface": [
         ("#include <opencv2/highgui/highgui.hpp>\n#include <opencv2/highgui/highgui_c.h>\nx",
          "#include <opencv2/highgui/highgui.hpp>\nx"),

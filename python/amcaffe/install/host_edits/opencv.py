@@ -34,6 +34,32 @@ EDITS = (
         regex=True,
     ),
     HostEdit(
+        "opencv-4 drawing and filtering constants",
+        "the macros of OpenCV 1's C interface are gone; cv::* has been there since OpenCV 3",
+        CPP,
+        (
+            (
+                NOT_IN_A_DIRECTIVE
+                + r"\bCV_(FILLED|INTER_(?:LINEAR|CUBIC|AREA|LANCZOS4)|WARP_[A-Z_]+"
+                r"|(?:THRESH|WINDOW|FONT|RETR|CHAIN)_[A-Z_]+)\b",
+                r"cv::\1",
+            ),
+            (
+                NOT_IN_A_DIRECTIVE + r"\bCV_INTER_NN\b",
+                r"cv::INTER_NEAREST",
+            ),
+            (
+                NOT_IN_A_DIRECTIVE + r"\bCV_AA\b",
+                r"cv::LINE_AA",
+            ),
+            (
+                NOT_IN_A_DIRECTIVE + r"\bCV_FOURCC\(",
+                r"cv::VideoWriter::fourcc(",
+            ),
+        ),
+        regex=True,
+    ),
+    HostEdit(
         "opencv-5 without the C interface",
         "highgui_c.h is gone in OpenCV 5, and nothing of it is used",
         CPP,
