@@ -26,7 +26,8 @@ def test_signed_is_protobufs():
 
 
 def test_fields_are_ranges_of_the_data():
-    data = b"\x08\x96\x01" + b"\x12\x02ab" + b"\x1d1234" + b"\x2112345678" + b"\xf8\xff\xff\xff\x0f\x05"
+    data = b"\x08\x96\x01" + b"\x12\x02ab" + b"\x1d1234" + b"\x2112345678"
+    data += b"\xf8\xff\xff\xff\x0f\x05"
     assert list(fields(data, 0, len(data))) == [
         (1, VARINT, 0, 1, 3),
         (2, LENGTH, 3, 5, 7),

@@ -1,4 +1,4 @@
-"""What converting a net's layers takes beyond its field numbers: types, and the count of a margin."""
+"""What converting layers takes beyond field numbers: their types, and the count of a margin."""
 
 import re
 import struct
@@ -121,5 +121,5 @@ def registered_types(root):
 
 
 def _snake(name):
-    """A layer type as Caffe writes it in the name of its parameter: InnerProduct is inner_product."""
+    """A layer type as it is in its parameter's name: InnerProduct is inner_product."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -212,8 +212,8 @@ class Transcoder:
             content = b"".join(wire.varint(mapped(value)) for value in varints)
         if packed:
             out.add(wire.packed(there.number, content))
-        elif count:
-            out.add(wire.tag(there.number, kind) + content)
+        else:
+            out.add(wire.tag(there.number, kind) + content if count else b"")
         return True
 
     def _several(self, source, here):

@@ -63,7 +63,8 @@ def test_a_model_that_this_caffe_cannot_parse_loads_after_conversion(
     foreign, converted = tmp_path / "theirs.caffemodel", tmp_path / "out" / "ours.caffemodel"
     foreign.write_bytes(theirs.SerializeToString())
     unread = here.classes["NetParameter"].FromString(foreign.read_bytes())
-    assert unread.FindInitializationErrors() == ["layer[2].clip_param.min", "layer[2].clip_param.max"]
+    lacking = [f"layer[2].clip_param.{name}" for name in ("min", "max")]
+    assert unread.FindInitializationErrors() == lacking
 
     tree = str(tmp_path / "caffe.proto")
     (tmp_path / "caffe.proto").write_text(here.proto, encoding="latin-1")

@@ -92,8 +92,8 @@ def test_the_detectors(capsys, monkeypatch):
     monkeypatch.delenv("CAFFE_ROOT", raising=False)
     main([str(MTCNN / "det1.caffemodel"), "--list"])
     printed = capsys.readouterr().out.splitlines()
-    assert '    4  "conv1"  Convolution  "data12face" -> "conv1"  [10 x 3 x 3 x 3 float]  [10 float]  ' \
-        "convolution_param 106" in printed
+    conv1 = '"conv1"  Convolution  "data12face" -> "conv1"  [10 x 3 x 3 x 3 float]  [10 float]'
+    assert f"    4  {conv1}  convolution_param 106" in printed
     assert "18 layers, 13 blobs, 6632 numbers in 26528 bytes" in printed
     assert 'layer 15 "loss1" > softmax_param > field 3' in printed[-2]
     assert printed[-1].startswith("fits the field numbers of: happynear")
