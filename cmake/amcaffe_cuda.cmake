@@ -58,6 +58,7 @@ foreach(folder ${CUDAToolkit_INCLUDE_DIRS})
     list(APPEND CUDA_INCLUDE_DIRS "${folder}/cccl")
   endif()
 endforeach()
+list(REMOVE_DUPLICATES CUDA_INCLUDE_DIRS)  # CMake 4 has named it already
 set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # one runtime for libcaffe, cuBLAS and cuDNN
 set(CMAKE_CUDA_FLAGS "${CMAKE_CUDA_FLAGS} -Xcompiler=-fPIC")
 

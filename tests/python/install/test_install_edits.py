@@ -100,6 +100,13 @@ SAMPLES = {
          '#if CUDNN_VERSION_MIN(5, 0, 0)\n'),
         ('#include <cudnn.h>\n\n', '#include <cudnn.h>\n\n'),
     ],
+    "cudnn layers without a GPU": [
+        ("      engine = LRNParameter_Engine_CUDNN;",
+         "      engine = GpuPresent() ? LRNParameter_Engine_CUDNN\n"
+         "          : LRNParameter_Engine_CAFFE;"),
+        ("} else if (engine == LRNParameter_Engine_CUDNN) {",
+         "} else if (engine == LRNParameter_Engine_CUDNN) {"),
+    ],
     "cudnn-9 status names": [
         ('inline const char* cudnnGetErrorString(cudnnStatus_t status) {\n'
          '  return "Unknown cudnn status";\n}\n',

@@ -64,6 +64,42 @@ EDITS = (
         regex=True,
     ),
     HostEdit(
+        "cuda errors with advice",
+        "no driver is reported as an old one, and a missing architecture without its remedy",
+        ("include/caffe/util/device_alternate.hpp",),
+        (
+            (
+                "#include <driver_types.h>  // cuda driver types\n",
+                "#include <driver_types.h>  // cuda driver types\n"
+                '#include "caffe/util/cuda_driver.hpp"\n',
+            ),
+            (
+                'CHECK_EQ(error, cudaSuccess) << " " << cudaGetErrorString(error); \\\n',
+                'CHECK_EQ(error, cudaSuccess) << " " << cudaGetErrorString(error) \\\n'
+                "        << caffe::ErrorHint(error); \\\n",
+            ),
+        ),
+    ),
+    HostEdit(
+        "cuda threads without a GPU",
+        "data layers run on the CPU of a machine that has no driver, too",
+        ("src/caffe/internal_thread.cpp",),
+        (
+            (
+                '#include "caffe/internal_thread.hpp"\n',
+                '#include "caffe/internal_thread.hpp"\n#include "caffe/util/cuda_driver.hpp"\n',
+            ),
+            (
+                "  CUDA_CHECK(cudaGetDevice(&device));\n",
+                "  if (GpuPresent()) { CUDA_CHECK(cudaGetDevice(&device)); }\n",
+            ),
+            (
+                "  CUDA_CHECK(cudaSetDevice(device));\n",
+                "  if (GpuPresent()) { CUDA_CHECK(cudaSetDevice(device)); }\n",
+            ),
+        ),
+    ),
+    HostEdit(
         "cublas-11 TF32 by choice",
         "cuBLAS takes TF32 only when told to; CAFFE_ALLOW_TF32=1 tells it",
         ("src/caffe/common.cpp",),

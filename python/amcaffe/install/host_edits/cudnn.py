@@ -32,4 +32,21 @@ EDITS = (
         ),
         regex=True,
     ),
+    HostEdit(
+        "cudnn layers without a GPU",
+        "a layer of cuDNN stops at its creation where there is no GPU, on the CPU too",
+        ("src/caffe/layer_factory.cpp",),
+        (
+            (
+                r'(#include "caffe/layers/cudnn_conv_layer\.hpp"\r?\n)',
+                r'\1#include "caffe/util/cuda_driver.hpp"\n',
+            ),
+            (
+                r"\bengine = (\w+)_Engine_CUDNN;",
+                r"engine = GpuPresent() ? \1_Engine_CUDNN\n"
+                r"          : \1_Engine_CAFFE;",
+            ),
+        ),
+        regex=True,
+    ),
 )
