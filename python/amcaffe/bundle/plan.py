@@ -86,11 +86,26 @@ def _add_libraries(plan, loader):
             lambda path: path.resolve() in inside,
             lambda: progress.update(1),
         )
+    _require_own(plan, closure)
     for name, file in sorted(closure.libraries.items()):
         place = f"{LIBRARIES}/{name}"
         plan.files[place], plan.elfs[place] = file, read_elf(file)
     for name, taken, other in closure.clashes:
         plan.notes.append(f"{name}: took {taken}, and not {other}, which is another file")
+
+
+def _require_own(plan, closure):
+    """Refuse programs that load another tree's libcaffe, as those of a copied tree do."""
+    files = {place: file for place, file in plan.files.items() if "/caffe/_caffe" in place}
+    files.update((n, p) for n, p in closure.libraries.items() if n.startswith("libcaffe.so"))
+    for name, file in files.items():
+        if plan.root not in file.resolve().parents:
+            raise BuildError(
+                f"{plan.root}: what was built there takes {Path(name).name} from elsewhere",
+                found=str(file.resolve()),
+                expected=f"a file in {plan.root}: was the tree copied or moved after its build?",
+                hint=f"remove {plan.root / 'build'}, then python -m amcaffe.build {plan.root}",
+            )
 
 
 def _add_origins(plan):

@@ -214,6 +214,15 @@ def test_a_tree_that_is_not_built_is_refused_with_the_command_that_builds_it(bui
         plan_bundle(tmp_path / "nowhere")
 
 
+def test_a_copy_of_a_built_tree_that_still_loads_the_first_one_is_refused(
+    built_tree, small_python, tmp_path
+):
+    shutil.copytree(built_tree, tmp_path / "copy", symlinks=True)
+    with pytest.raises(BuildError, match="from elsewhere") as caught:
+        plan_bundle(tmp_path / "copy")
+    assert str(built_tree) in caught.value.found
+
+
 def test_a_pycaffe_that_does_not_import_is_refused_with_its_words(built_tree):
     (built_tree / "python/caffe/__init__.py").write_text("import no_such_module_of_ours\n")
     with pytest.raises(BuildError) as caught:
