@@ -80,7 +80,7 @@ HOST_LAYERS = (
         message="ScaleParameter",
         header="include/caffe/util/scale_bounds.hpp",
         test="test_scale_bounds.cpp",
-        own=r"\bm(?:in|ax)_value\(\)",
+        own=r"\b(?:has_)?m(?:in|ax)_value\(\)",
         members=("blobs_[0]",),
         lines=_bounds,
     ),

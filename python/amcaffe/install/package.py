@@ -39,7 +39,7 @@ def load_package():
     sources = own_sources()
     layers = {}
     for source in sources:
-        for kind, _, _ in registrations(source.code()):
+        for kind, _, _ in registrations(source.code):
             stem = f"{snake(kind)}_layer"
             layers[kind] = tuple(one for one in sources if _stem(one) == stem)
     headers = {
@@ -47,7 +47,7 @@ def load_package():
     }
     tests = []
     for source in sources:
-        about = {headers[path] for path in source.headers() if path in headers}
+        about = {headers[path] for path in source.headers if path in headers}
         about |= {kind for kind in layers if _stem(source) == f"test_{snake(kind)}_layer"}
         about |= {layer.name for layer in HOST_LAYERS if layer.test == _name(source)}
         if about and _name(source).startswith("test_"):
@@ -66,7 +66,7 @@ def needed(headers, sources, shared):
 
     A header brings the .cpp and .cu of its name along.
     """
-    wanted = set(headers).union(*(source.headers() for source in sources))
+    wanted = set(headers).union(*(source.headers for source in sources))
     found = []
     while True:
         new = [
@@ -77,7 +77,7 @@ def needed(headers, sources, shared):
         if not new:
             return [one for one in shared if one in found]
         found += new
-        wanted.update(*(source.headers() for source in new))
+        wanted.update(*(source.headers for source in new))
 
 
 def _header_of(source):

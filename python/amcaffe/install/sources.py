@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from amcaffe.errors import AmcaffeError
@@ -25,12 +26,15 @@ class Source:
     target: str
     data: bytes
 
+    @cached_property
     def code(self):
+        """The text without its comments."""
         return without_comments(self.data.decode("latin-1"))
 
+    @cached_property
     def headers(self):
         """Paths in a tree of the headers of Caffe that this file includes."""
-        return [f"include/{name}" for name in _INCLUDE.findall(self.code())]
+        return [f"include/{name}" for name in _INCLUDE.findall(self.code)]
 
 
 def target_of(folder, name):
@@ -85,6 +89,6 @@ def lacking_headers(tree, source, own):
     """
     return [
         path
-        for path in source.headers()
+        for path in source.headers
         if path not in own and path != GENERATED and tree.read(path) is None
     ]

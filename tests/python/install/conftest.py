@@ -3,10 +3,11 @@
 import os
 
 import pytest
-from standins import HOST, PROJECT, write_files
+from standins import HOST, PROJECT, PROTO, SCALE, write_files
 
 from amcaffe import resources
 from amcaffe.install import main
+from amcaffe.install.sources import own_sources
 
 
 @pytest.fixture
@@ -32,5 +33,34 @@ def install(project, tree):
 
     def run(*arguments):
         return main([str(tree), *arguments])
+
+    return run
+
+
+@pytest.fixture
+def full_tree(tree):
+    """A stand-in with all that our real layers, tests and host's layers refer to."""
+    sources = own_sources()
+    own = {source.target for source in sources}
+    headers = {path for source in sources for path in source.headers} - own
+    write_files(tree, dict.fromkeys(headers - {"include/caffe/proto/caffe.pb.h"} - set(HOST), ""))
+    write_files(
+        tree,
+        {
+            "src/caffe/layers/scale_layer.cpp": SCALE.format(device="cpu"),
+            "src/caffe/layers/scale_layer.cu": SCALE.format(device="gpu"),
+            "src/caffe/proto/caffe.proto": PROTO + "message ScaleParameter {\n}\n",
+        },
+    )
+    return tree
+
+
+@pytest.fixture
+def install_ours(full_tree, monkeypatch):
+    """Run the installer with our real layers on `full_tree`, with further arguments."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+    def run(*arguments):
+        return main([str(full_tree), *arguments])
 
     return run

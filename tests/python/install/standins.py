@@ -51,6 +51,20 @@ void InnerProductLayer<Dtype>::Forward_{device}(const vector<Blob<Dtype>*>& bott
 }}
 """
 
+SCALE = """\
+#include "caffe/layers/scale_layer.hpp"
+#include "caffe/util/math_functions.hpp"
+
+namespace caffe {{
+
+template <typename Dtype>
+void ScaleLayer<Dtype>::Forward_{device}(
+    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {{
+  const Dtype* scale_data =
+      ((bottom.size() > 1) ? bottom[1] : this->blobs_[0].get())->{device}_data();
+}}
+"""
+
 HOST = {
     "CMakeLists.txt": "cmake_minimum_required(VERSION 2.8.7)\nproject(Caffe C CXX)\n",
     "include/caffe/common.hpp": "",
@@ -152,3 +166,10 @@ def owners(root):
 
 def mtimes(root):
     return {str(path): path.stat().st_mtime_ns for path in Path(root).rglob("*")}
+
+
+def edit(path, old, new):
+    """Change one place of a file."""
+    text = path.read_bytes().decode("utf-8")
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1).encode("utf-8"))

@@ -10,16 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from standins import HOST, MARK, TARGETS, mtimes, owners, snapshot, write_files
+from standins import HOST, MARK, TARGETS, edit, mtimes, owners, snapshot, write_files
 
 from amcaffe.errors import AmcaffeError, TreeError
 from amcaffe.install import disk, main
-
-
-def edit(path, old, new):
-    text = path.read_bytes().decode("utf-8")
-    assert old in text
-    path.write_bytes(text.replace(old, new, 1).encode("utf-8"))
 
 
 def refused(install, *arguments):
