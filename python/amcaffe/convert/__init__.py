@@ -35,7 +35,7 @@ def main(argv):
         arguments.file, schema_of(arguments.source), schema_of(target), arguments.out,
         types=dict(arguments.rename), iteration=arguments.iteration,
         registered=registered_types(target) if os.path.isdir(target) else None,
-        drop=arguments.drop_unknown,
+        drop=arguments.drop_unknown, model=arguments.model,
     )  # fmt: skip
 
 
@@ -82,6 +82,11 @@ def _parser():
     parser.add_argument(
         "--iteration", type=_count, metavar="N",
         help="where an annealed LabelSpecificAdd goes on that other forks keep no count for",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", type=Path, metavar="CAFFEMODEL",
+        help="of a solverstate: the weights saved with it, as its fork wrote them; to resume such "
+        "an annealed run",
     )  # fmt: skip
     return parser
 

@@ -1,16 +1,22 @@
 """What converting layers takes beyond field numbers: their types, and the count of a margin."""
 
 import re
-import struct
 
 from amcaffe import wire
+from amcaffe.convert.annealing import (
+    annealed,
+    first_count,
+    history_length,
+    keeps_count,
+    one_number,
+)
 from amcaffe.convert.meaning import foreign
-from amcaffe.convert.modelfile import shown
-from amcaffe.convert.transcode import Transcoder
+from amcaffe.convert.modelfile import STATE, shown
+from amcaffe.convert.raw import write_plainly
+from amcaffe.convert.transcode import MAX_PROBLEMS, Transcoder
 from amcaffe.tree import CaffeTree, without_comments
 
-LAYER = "LayerParameter"
-ANNEALED = "LabelSpecificAdd"
+LAYER, BLOB = "LayerParameter", "BlobProto"
 _SOURCES = ("src/caffe/**/*.cpp", "src/caffe/**/*.cu", "include/caffe/**/*.hpp")
 _REGISTER = re.compile(r"\bREGISTER_LAYER_(?:CLASS|CREATOR)\w*\s*\(\s*(\w+)\s*[,)]")
 
@@ -21,14 +27,18 @@ class LayerTranscoder(Transcoder):
     Args:
         types: {layer type: the target's name for it}.
         iteration: count to give annealed layers that have none; None: their own first one.
+        history: numbers of the history blobs before which one for such a count is to be added.
         registered: the layer types that the target has; None: not known.
     Attributes:
         notes: lines on what was added or will not load.
     """
 
-    def __init__(self, data, source, target, types=None, iteration=None, registered=None):
+    def __init__(
+        self, data, source, target, types=None, iteration=None, history=(), registered=None
+    ):
         super().__init__(data, source, target)
         self._types, self._iteration, self._registered = types or {}, iteration, registered
+        self._history = frozenset(history)
         self._names = {f"{_snake(a)}_param": f"{_snake(b)}_param" for a, b in self._types.items()}
         self._seen, self.notes = set(), []
 
@@ -44,10 +54,29 @@ class LayerTranscoder(Transcoder):
             return value if new is None else new.encode("latin-1")
         return value
 
+    def otherwise(self, out, source, here, field):
+        if source.name != BLOB or not here.name.startswith("raw_"):
+            return False
+        if here.name.endswith("_type"):
+            return True  # of bytes that are written with the type's own field
+        beside = f"{here.name}_type"
+        blob = self._path[-1]
+        value = self.source.last(self.data, BLOB, beside, blob.start, blob.end, wire.VARINT)
+        number = value and wire.read_varint(self.data, value.value, value.end)[0]
+        names = self.source.enums.get(source.by_name[beside].type, {}) if value else {}
+        kind = next((name for name, one in names.items() if one == number), None)
+        return write_plainly(out, self.data, field, here.name, kind, self.target.messages[BLOB])
+
+    def before(self, out, source, here, index):
+        if (source.name, here.name) == (STATE, "history"):
+            self._add_history(out, index)
+
     def finish(self, source, start, end, out):
+        if source.name == STATE:
+            self._add_history(out, history_length(self.data, self.source))
         if source.name != LAYER:
             return
-        field = self._last(LAYER, "type", start, end)
+        field = self.source.last(self.data, LAYER, "type", start, end)
         if field is None:
             return
         old = bytes(self.data[field.value : field.end]).decode("latin-1")
@@ -55,61 +84,51 @@ class LayerTranscoder(Transcoder):
         if old not in self._seen:
             self._seen.add(old)
             self._judge(source, old, new)
-        if new == ANNEALED:
-            self._annealed(start, end, out)
+        parameter = annealed(self.data, self.source, start, end)
+        if parameter is not None:
+            self._count(parameter, start, end, new, out)
 
     def _judge(self, source, old, new):
         """Note what the target makes of a layer type, where that is not the same."""
         if self._registered is not None and new not in self._registered:
-            self.notes.append(
-                f"{self.where()} is of type {shown(new.encode('latin-1'))}, which "
-                f"{self.target.origin} does not register"
+            self._note(
+                f"is of type {shown(new.encode('latin-1'))}, which {self.target.origin} does not "
+                "register"
             )
         ours, theirs = f"{old}Parameter", f"{new}Parameter"
         if ours in self.source.messages and theirs in self.target.messages:
             reason = foreign(self.source, ours, self.target, theirs)
             if reason:
                 reason += f"; --rename {old}=TYPE if the target has the layer under another type"
-                self.problem(source, f"type {old}", reason)
+                self.problem(source, f"type {shown(old.encode('latin-1'))}", reason)
 
-    def _annealed(self, start, end, out):
-        """Give an annealed margin the count of iterations that this package's layer keeps."""
-        parameter = "LabelSpecificAddParameter"
-        ours = self.target.messages.get(parameter)
-        field = self._last(LAYER, "label_specific_add_param", start, end)
-        if field is None or self._last(
-            parameter, "bias_base", field.value, field.end, wire.FIXED32
-        ) is None:
-            return
-        has_count = self._last(LAYER, "blobs", start, end) is not None
-        if ours is None or "unconditional" not in ours.by_name:  # a field of this package's alone
-            if has_count:
-                self.notes.append(
-                    f"{self.where()} keeps its count in a blob, for which {self.target.origin} "
-                    "has no use: Caffe loads it there if the net's layer has another name"
-                )
-            return
-        if has_count:
-            return
-        iteration, source = self._iteration, "--iteration"
-        if iteration is None:
-            first = self._last(parameter, "iteration", field.value, field.end, wire.VARINT)
-            iteration = wire.read_varint(self.data, first.value, first.end)[0] if first else 0
-            source = "its own `iteration`, where it would start again; --iteration N says another"
-        out.add(self._count_blob(iteration))
-        self.notes.append(f"{self.where()} got a count of iterations: {iteration}, from {source}")
+    def _count(self, parameter, start, end, type_name, out):
+        """See to the count of an annealed margin. parameter: its own, a Field."""
+        has_count = self.source.last(self.data, LAYER, "blobs", start, end) is not None
+        wanted = keeps_count(self.target, type_name)
+        if has_count and not wanted:
+            self._note(
+                f"keeps its count in a blob, for which {self.target.origin} has no use: Caffe "
+                "loads the file there if the net's layer has another name"
+            )
+        if wanted and not has_count:
+            iteration, whose = self._iteration, "--iteration"
+            if iteration is None:
+                iteration = first_count(self.data, self.source, parameter)
+                whose = "its parameter; --iteration N says where to go on instead"
+            number = self.target.messages[LAYER].by_name["blobs"].number
+            out.add(one_number(self.target, number, iteration))
+            self._note(f"got a count of iterations: {iteration}, from {whose}")
 
-    def _count_blob(self, iteration):
-        blob, shape = self.target.messages["BlobProto"], self.target.messages["BlobShape"]
-        dims = wire.packed(shape.by_name["dim"].number, wire.varint(1))
-        content = wire.packed(blob.by_name["shape"].number, dims)
-        content += wire.packed(blob.by_name["data"].number, struct.pack("<f", iteration))
-        return wire.packed(self.target.messages[LAYER].by_name["blobs"].number, content)
+    def _add_history(self, out, index):
+        if index in self._history:
+            number = self.target.messages[STATE].by_name["history"].number
+            out.add(one_number(self.target, number, 0))
+            self.notes.append(f"history {index} was added, of an annealed margin's count")
 
-    def _last(self, message, name, start, end, wire_type=wire.LENGTH):
-        """The last Field of a name in a source message, or None."""
-        known = self.source.messages[message].by_name.get(name)
-        return known and wire.last(self.data, start, end, known.number, wire_type)
+    def _note(self, line):
+        if len(self.notes) < MAX_PROBLEMS:
+            self.notes.append(f"{self.where()} {line}")
 
 
 def registered_types(root):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import List
 
 from amcaffe import wire
+from amcaffe.convert.annealing import TYPE, history_length, keeps_count, missing_counts
 from amcaffe.convert.check import check, fitting
 from amcaffe.convert.layers import LayerTranscoder
 from amcaffe.convert.modelfile import STATE, broken, kind_of, open_model
@@ -25,7 +26,7 @@ class Conversion:
     lines: List[str]
 
 
-def plan(path, data, source, target, drop=False, **layers):
+def plan(path, data, source, target, drop=False, model=None, **layers):
     """The Conversion of a file that was written under one Schema to another.
 
     Args:
@@ -33,10 +34,14 @@ def plan(path, data, source, target, drop=False, **layers):
         data: a memoryview of it.
         source, target: Schemas.
         drop: leave out fields that the target does not have.
+        model: the caffemodel, under `source` too, that belongs to a solverstate; needed where
+            that is of an annealed LabelSpecificAdd and the target is to resume it.
         layers: further arguments of LayerTranscoder.
     Raises: InputError: the file is broken, or holds what the target cannot.
     """
     kind = kind_of(path, data)
+    if kind == STATE and model is not None:
+        layers["history"] = _history_to_add(path, data, model, source, target)
     walk = LayerTranscoder(data, source, target, **layers)
     try:
         output = walk.message(source.messages[kind], target.messages[kind], 0, len(data))
@@ -91,6 +96,13 @@ def convert(path, source, target, out, say=print, **options):
     for line in conversion.lines:
         say(line)
     say(f"{out}: {output.size} bytes{'' if output.changed else ', the same as the input'}")
+
+
+def _history_to_add(path, data, model, source, target):
+    if not keeps_count(target, TYPE):
+        return ()
+    missing = missing_counts(model, open_model(model), source)
+    return missing.in_history(path, history_length(data, source))
 
 
 def _refusal(path, problems, target, advice):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
+from amcaffe import wire
 from amcaffe.errors import InputError
 from amcaffe.proto_parse import parse, tokens_of
 from amcaffe.tree import PROTO
@@ -57,9 +58,10 @@ class Schema:
     messages: Dict[str, MessageType] = field(default_factory=dict)
     enums: Dict[str, Dict[str, int]] = field(default_factory=dict)
 
-    def message(self, one):
-        """The MessageType of a field, or None where it is no message's or the type is unknown."""
-        return self.messages.get(one.type)
+    def last(self, data, message, name, start, end, wire_type=LENGTH):
+        """The last wire.Field of a name in the message at data[start:end], or None."""
+        known = self.messages[message].by_name.get(name) if message in self.messages else None
+        return known and wire.last(data, start, end, known.number, wire_type)
 
     def wire_type(self, one):
         """How values of a field are written, or None where the type is not defined."""
@@ -98,7 +100,7 @@ def read_proto(path):
     Raises: InputError: no such file, or none that describes caffemodels.
         TreeError: not protobuf 2.
     """
-    path = Path(path)
+    origin, path = str(path), Path(path)
     if path.is_dir():
         path = path / PROTO
     try:
@@ -109,6 +111,7 @@ def read_proto(path):
             expected="a caffe.proto, or the root of a Caffe tree",
         ) from None
     schema = read_schema(str(path), text)
+    schema.origin = origin
     needed = (*ROOTS, "LayerParameter", "BlobProto")
     lacking = [name for name in needed if name not in schema.messages]
     if lacking:

@@ -82,6 +82,7 @@ class Transcoder:
                 continue
             index = seen.get(here.number, 0)
             seen[here.number] = index + 1
+            self.before(out, source, here, index)
             if self._field(out, source, target, here, index, field):
                 kept.add(self.name(source, here))
             else:
@@ -100,6 +101,13 @@ class Transcoder:
     def text(self, source, field, value):
         """The bytes to write for the value, a memoryview, of a string field of a message."""
         return value
+
+    def before(self, out, source, here, index):
+        """Called before each known field of a message, with its index, to add to the Output."""
+
+    def otherwise(self, out, source, here, field):
+        """True where something else was appended for a field that the target lacks."""
+        return False
 
     def finish(self, source, start, end, out):
         """Called at the end of each message, to add to its Output."""
@@ -125,9 +133,8 @@ class Transcoder:
         if not place.words:
             place.words = place.field
             if place.message in _LAYERS and place.index is not None:
-                name = self.source.messages[place.message].by_name.get("name")
-                value = name and wire.last(
-                    self.data, place.start, place.end, name.number, wire.LENGTH
+                value = self.source.last(
+                    self.data, place.message, "name", place.start, place.end
                 )
                 place.words = f"layer {place.index}"
                 if value:
@@ -141,8 +148,9 @@ class Transcoder:
         self._check_wire_type(source, here, field)
         there = target.by_name.get(self.name(source, here))
         if there is None:
-            reason = f"{target.name} has no such field in {self.target.origin}"
-            self.problem(source, here.name, reason, True)
+            if not self.otherwise(out, source, here, field):
+                reason = f"{target.name} has no such field in {self.target.origin}"
+                self.problem(source, here.name, reason, True)
             return False
         reason, mapped = self._meaning(source, here, there)
         if reason:

@@ -169,6 +169,71 @@ def test_an_annealed_margin_gets_its_count(patched_caffe, here, fork, tmp_path, 
     assert again.params["margin"][0].data.tolist() == [count + 1]
 
 
+@pytest.mark.parametrize("solver_type", ["SGD", "Adam"])
+def test_an_annealed_run_of_another_fork_is_resumed(
+    patched_caffe, here, fork, tmp_path, solver_type
+):
+    """Its files hold no count, neither among the weights nor in the history between theirs."""
+    (tmp_path / "net.prototxt").write_text("""
+layer { name: "data" type: "DummyData" top: "x" top: "label" top: "y" dummy_data_param {
+  shape { dim: 4 dim: 3 } shape { dim: 4 } shape { dim: 4 dim: 2 }
+  data_filler { type: "constant" value: 0.5 } data_filler { type: "constant" value: 1 }
+  data_filler { type: "constant" value: 2 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc" param { name: "shared" }
+  inner_product_param { num_output: 3 weight_filler { type: "constant" value: 0.25 } } }
+layer { name: "again" type: "InnerProduct" bottom: "fc" top: "again" param { name: "shared" }
+  inner_product_param { num_output: 3 bias_term: false } }
+layer { name: "margin" type: "LabelSpecificAdd" bottom: "again" bottom: "label" top: "margin"
+  label_specific_add_param { unconditional: true bias_base: -0.25 bias_gamma: 0.5 bias_min: -9 } }
+layer { name: "out" type: "InnerProduct" bottom: "margin" top: "out"
+  inner_product_param { num_output: 2 weight_filler { type: "constant" value: 0.25 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "out" bottom: "y" top: "loss" }
+""")
+    (tmp_path / "solver.prototxt").write_text(
+        f'net: "{tmp_path}/net.prototxt" base_lr: 0.01 momentum: 0.9 lr_policy: "fixed" '
+        f'snapshot_prefix: "{tmp_path}/s" solver_mode: CPU display: 0 type: "{solver_type}"'
+    )
+    whole = patched_caffe.get_solver(str(tmp_path / "solver.prototxt"))
+    whole.step(3)
+    whole.snapshot()
+    whole.step(3)
+
+    other = fork({}, (("LabelSpecificAddParameter", "unconditional"),))
+    snapshot = tmp_path / "s_iter_3.caffemodel"
+    net = here.classes["NetParameter"].FromString(snapshot.read_bytes())
+    for layer in net.layer:
+        layer.label_specific_add_param.ClearField("unconditional")
+        if layer.name == "margin":
+            del layer.blobs[:]
+    model = tmp_path / "theirs.caffemodel"
+    model.write_bytes(reread(net, other.classes["NetParameter"]).SerializeToString())
+    state = here.classes["SolverState"].FromString((tmp_path / "s_iter_3.solverstate").read_bytes())
+    assert len(state.history) == {"SGD": 5, "Adam": 10}[solver_type]
+    for number in {"SGD": [2], "Adam": [7, 2]}[solver_type]:
+        del state.history[number]
+    (tmp_path / "theirs").write_bytes(state.SerializeToString())
+
+    def silent(line):
+        pass
+
+    convert(
+        tmp_path / "theirs", other.schema, here.schema, tmp_path / "ours.solverstate", silent,
+        model=model,
+    )  # fmt: skip
+    convert(model, other.schema, here.schema, snapshot, silent, iteration=3)
+    resumed = patched_caffe.get_solver(str(tmp_path / "solver.prototxt"))
+    resumed.restore(str(tmp_path / "ours.solverstate"))
+    assert resumed.net.params["margin"][0].data.tolist() == [3]
+    resumed.step(3)
+    for name in ("fc", "margin", "out"):
+        for mine, its in zip(whole.net.params[name], resumed.net.params[name]):
+            np.testing.assert_array_equal(mine.data, its.data)
+
+    with pytest.raises(InputError, match="is of another net than --model"):
+        state.history.add()
+        plan("f", memoryview(state.SerializeToString()), other.schema, here.schema, model=model)
+
+
 def test_a_count_that_is_there_stays(here, model, patched_caffe, tmp_path):
     (tmp_path / "net.prototxt").write_text(ANNEALED)
     net = patched_caffe.Net(str(tmp_path / "net.prototxt"), patched_caffe.TRAIN)

@@ -110,3 +110,40 @@ def test_nothing_is_put_in_place_that_the_target_could_not_read(tmp_path, monkey
     with pytest.raises(AmcaffeError, match="does not read under ours"):
         convert(tmp_path / "in", schema, schema, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+PLAIN = """
+message BlobProto { repeated float data = 5; repeated double double_data = 8; }
+enum Type { DOUBLE = 0; FLOAT = 1; FLOAT16 = 2; INT = 3; }
+message NetParameter { repeated LayerParameter layer = 100; }
+message LayerParameter { repeated BlobProto blobs = 7; }
+message SolverState { optional int32 iter = 1; }
+"""
+RAW = PLAIN.replace("double double_data = 8;", """double double_data = 8;
+  optional Type raw_data_type = 10; optional bytes raw_data = 12;""")
+
+
+def plain_blob(blob):
+    source, target = read_schema("nvidia", RAW), read_schema("plain", PLAIN)
+    data = packed(100, packed(7, blob))
+    conversion = plan("f", memoryview(data), source, target, drop=True)
+    return b"".join(conversion.output.blocks())[5:]
+
+
+@pytest.mark.parametrize("kind, code, field", [(0, "d", 8), (1, "f", 5), (2, "e", 5)])
+def test_nvidias_raw_blobs_become_plain_ones(kind, code, field):
+    values = (1.5, -2.25, 0.0009765625)
+    raw = packed(12, struct.pack(f"<3{code}", *values))
+    expected = packed(field, struct.pack("<3d" if code == "d" else "<3f", *values))
+    assert plain_blob(number(10, kind) + raw) == expected
+    assert plain_blob(raw + number(10, kind)) == expected
+
+
+@pytest.mark.parametrize("blob, words", [
+    (packed(12, bytes(8)), "raw_data: BlobProto has no such field in plain"),
+    (number(10, 3) + packed(12, bytes(8)), "raw_data: BlobProto has no such field in plain"),
+    (number(10, 2) + packed(12, bytes(7)), "7 bytes of FLOAT16"),
+])  # fmt: skip
+def test_raw_blobs_of_no_type_are_refused(blob, words):
+    with pytest.raises(InputError, match=words):
+        plain_blob(blob)

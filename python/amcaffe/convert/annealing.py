@@ -1,0 +1,115 @@
+"""Annealed margins: this package's LabelSpecificAdd keeps its count in a blob, other forks' none.
+
+A net of those therefore gets a blob in its caffemodel, and a history for it in its solverstate,
+where Caffe's solver keeps one blob for each weight, in order (Adam and AdaDelta: twice).
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Tuple
+
+from amcaffe import wire
+from amcaffe.convert.modelfile import MODEL, STATE, broken, kind_of
+from amcaffe.errors import InputError
+
+TYPE = "LabelSpecificAdd"
+_PARAMETER = "LabelSpecificAddParameter"
+
+
+def keeps_count(schema, type_name):
+    """Is the layer that a schema's tree has under a type this package's?"""
+    message = schema.messages.get(f"{type_name}Parameter")
+    return message is not None and "unconditional" in message.by_name  # a field of ours alone
+
+
+def annealed(data, schema, start, end):
+    """The parameter, a Field, of the layer at data[start:end], where that layer is annealed."""
+    kind = schema.last(data, "LayerParameter", "type", start, end)
+    field = schema.last(data, "LayerParameter", "label_specific_add_param", start, end)
+    if kind is None or field is None or bytes(data[kind.value : kind.end]) != TYPE.encode():
+        return None
+    base = schema.last(data, _PARAMETER, "bias_base", field.value, field.end, wire.FIXED32)
+    return field if base is not None else None
+
+
+def first_count(data, schema, field):
+    """Where an annealed layer's count starts, by its parameter, a Field."""
+    found = schema.last(data, _PARAMETER, "iteration", field.value, field.end, wire.VARINT)
+    return wire.read_varint(data, found.value, found.end)[0] if found else 0
+
+
+def one_number(schema, number, value):
+    """The bytes of a field that is a blob of one number."""
+    blob, shape = schema.messages["BlobProto"], schema.messages["BlobShape"]
+    dims = wire.packed(shape.by_name["dim"].number, wire.varint(1))
+    content = wire.packed(blob.by_name["shape"].number, dims)
+    content += wire.packed(blob.by_name["data"].number, struct.pack("<f", value))
+    return wire.packed(number, content)
+
+
+def history_length(data, schema):
+    """How many blobs of history a solverstate has."""
+    known = schema.messages[STATE].by_name.get("history")
+    numbers = (field.number for field in wire.fields(data, 0, len(data)))
+    return sum(known is not None and number == known.number for number in numbers)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """weights: of a net, shared ones once. before: which of them a count would come before."""
+
+    weights: int
+    before: Tuple[int, ...]
+
+    def in_history(self, path, length):
+        """The numbers of history blobs, of `length`, before which one is to be added.
+
+        Raises: InputError: that many are of another net's solverstate.
+        """
+        if not self.weights or length not in (self.weights, 2 * self.weights):
+            raise InputError(
+                f"{path} is of another net than --model",
+                found=f"{length} blobs of history",
+                expected=f"{self.weights} or {2 * self.weights}, for as many weights",
+            )
+        return [at + half for half in range(0, length, self.weights) for at in self.before]
+
+
+def missing_counts(path, data, schema):
+    """The Missing counts of a caffemodel's annealed layers.
+
+    Raises: InputError: no caffemodel.
+    """
+    if kind_of(path, data) != MODEL:
+        raise InputError(f"{path} is no caffemodel", expected="the one saved with the solverstate")
+    layer = schema.messages[MODEL].by_name["layer"].number
+    weights, shared, before = 0, set(), []
+    try:
+        for field in wire.fields(data, 0, len(data)):
+            if (field.number, field.wire_type) == (layer, wire.LENGTH):
+                names, blobs = _weights(data, schema, field)
+                for number in range(blobs):
+                    name = names[number] if number < len(names) else b""
+                    if not name or name not in shared:
+                        weights += 1
+                        shared.add(name)
+                if not blobs and annealed(data, schema, field.value, field.end):
+                    before.append(weights)
+    except wire.WireError as error:
+        raise broken(path, error) from None
+    return Missing(weights, tuple(before))
+
+
+def _weights(data, schema, place):
+    """(names of a layer's weights, where they are shared; how many blobs it has)."""
+    message = schema.messages["LayerParameter"]
+    names, blobs = [], 0
+    for field in wire.fields(data, place.value, place.end):
+        known = message.by_number.get(field.number)
+        if known is None or field.wire_type != wire.LENGTH:
+            continue
+        blobs += known.name == "blobs"
+        if known.name == "param":
+            name = schema.last(data, "ParamSpec", "name", field.value, field.end)
+            names.append(bytes(data[name.value : name.end]) if name else b"")
+    return names, blobs
