@@ -183,6 +183,7 @@ def pycaffe(device):
         path = Path(folder, "net.prototxt")
         path.write_text(NET)
         caffe.set_mode_cpu()
+        caffe.set_random_seed(1)
         net = caffe.Net(str(path), caffe.TRAIN)
     loss = float(net.forward()["loss"])
     weights, bias = (blob.data for blob in net.params["fc"])
@@ -275,7 +276,7 @@ def checks(manifest, machine, chosen):
         if need and have[0] < need:
             raise Failure(f"the driver is for CUDA {have[0]}.{have[1]}, the bundle needs {need}: "
                           "update the driver")
-        return f"CUDA {have[0]}.{have[1]}, {machine.gpus} GPUs"
+        return f"CUDA {have[0]}.{have[1]}, {machine.gpus} GPU{'s' * (machine.gpus > 1)}"
 
     listed = [
         ("files", lambda: check_files(manifest)),
