@@ -9,11 +9,10 @@ import re
 from dataclasses import dataclass
 
 from amcaffe.convert import upstream
-from amcaffe.convert.schema import FieldType, MessageType, Schema
+from amcaffe.convert.schema import UNSTATED, FieldType, MessageType, Schema
 
 _FIELD = re.compile(r"(\w+)=(\d+)(?::([\w.]+))?([*!]?)")
 _LABELS = {"": "optional", "*": "repeated", "!": "required"}
-_UNSTATED = "?"
 
 # As the layers were first published; forks have these messages under numbers of their own.
 _PUBLISHED = """
@@ -292,4 +291,4 @@ def _add(schema, text):
         elif kind:
             message = schema.messages.setdefault(kind, MessageType(kind))
             for name, number, type_name, mark in _FIELD.findall(rest):
-                message.add(FieldType(name, int(number), _LABELS[mark], type_name or _UNSTATED))
+                message.add(FieldType(name, int(number), _LABELS[mark], type_name or UNSTATED))

@@ -17,7 +17,7 @@ from amcaffe.convert.transcode import MAX_PROBLEMS, Transcoder
 from amcaffe.tree import CaffeTree, without_comments
 
 LAYER, BLOB = "LayerParameter", "BlobProto"
-_SOURCES = ("src/caffe/**/*.cpp", "src/caffe/**/*.cu", "include/caffe/**/*.hpp")
+_SOURCES = ("src/caffe/**/*.cpp", "src/caffe/**/*.cu")
 _REGISTER = re.compile(r"\bREGISTER_LAYER_(?:CLASS|CREATOR)\w*\s*\(\s*(\w+)\s*[,)]")
 
 
@@ -29,8 +29,6 @@ class LayerTranscoder(Transcoder):
         iteration: count to give annealed layers that have none; None: their own first one.
         history: numbers of the history blobs before which one for such a count is to be added.
         registered: the layer types that the target has; None: not known.
-    Attributes:
-        notes: lines on what was added or will not load.
     """
 
     def __init__(
@@ -40,7 +38,18 @@ class LayerTranscoder(Transcoder):
         self._types, self._iteration, self._registered = types or {}, iteration, registered
         self._history = frozenset(history)
         self._names = {f"{_snake(a)}_param": f"{_snake(b)}_param" for a, b in self._types.items()}
-        self._seen, self.notes = set(), []
+        self._seen, self._counted, self._notes = set(), False, []
+
+    @property
+    def notes(self):
+        """Lines on what was added, what will not load, and what was asked for in vain."""
+        notes = list(self._notes)
+        for old in self._types:
+            if old not in self._seen:
+                notes.append(f"no layer is of type {shown(old.encode())}")
+        if self._iteration is not None and not self._counted:
+            notes.append("no layer took --iteration: none is annealed and lacks its count")
+        return notes
 
     def name(self, source, field):
         renamed = self._names.get(field.name) if source.name == LAYER else None
@@ -116,6 +125,7 @@ class LayerTranscoder(Transcoder):
             if iteration is None:
                 iteration = first_count(self.data, self.source, parameter)
                 whose = "its parameter; --iteration N says where to go on instead"
+            self._counted = True
             number = self.target.messages[LAYER].by_name["blobs"].number
             out.add(one_number(self.target, number, iteration))
             self._note(f"got a count of iterations: {iteration}, from {whose}")
@@ -124,19 +134,19 @@ class LayerTranscoder(Transcoder):
         if index in self._history:
             number = self.target.messages[STATE].by_name["history"].number
             out.add(one_number(self.target, number, 0))
-            self.notes.append(f"history {index} was added, of an annealed margin's count")
+            self._notes.append(f"history {index} was added, of an annealed margin's count")
 
     def _note(self, line):
-        if len(self.notes) < MAX_PROBLEMS:
-            self.notes.append(f"{self.where()} {line}")
+        if len(self._notes) < MAX_PROBLEMS:
+            self._notes.append(f"{self.where()} {line}")
 
 
 def registered_types(root):
-    """The layer types that a Caffe tree's sources register."""
+    """The layer types that a Caffe tree's sources register; None: there are no sources."""
     tree, found = CaffeTree(root), set()
     for path in tree.glob(*_SOURCES):
         found.update(_REGISTER.findall(without_comments(tree.peek(path))))
-    return found
+    return found or None
 
 
 def _snake(name):

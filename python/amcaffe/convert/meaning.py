@@ -1,7 +1,7 @@
 """Can a field's value be carried from one schema to another, and what becomes of a number?"""
 
 from amcaffe import wire
-from amcaffe.convert.schema import WIRE_TYPES
+from amcaffe.convert.schema import UNSTATED, WIRE_TYPES
 
 _RANGES = {
     "int32": (-(1 << 31), (1 << 31) - 1),
@@ -15,9 +15,13 @@ _BYTES = ("string", "bytes")
 
 def other_meaning(source, here, target, there):
     """Why values of the field `here` of a schema are none of the field `there`; None: they are."""
+    if source is target and here is there:
+        return None
     ours, theirs = _kind(source, here), _kind(target, there)
     if None in (ours, theirs):
         schema, one = (source, here) if ours is None else (target, there)
+        if one.type == UNSTATED:
+            return f"what it holds in {schema.origin} is not known here: give its caffe.proto"
         return f"its type {one.type} is not defined in {schema.origin}"
     if ours == theirs == "message":
         return foreign(source, here.type, target, there.type)

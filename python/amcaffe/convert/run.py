@@ -40,7 +40,9 @@ def plan(path, data, source, target, drop=False, model=None, **layers):
     Raises: InputError: the file is broken, or holds what the target cannot.
     """
     kind = kind_of(path, data)
-    if kind == STATE and model is not None:
+    if model is not None:
+        if kind != STATE:
+            raise InputError(f"{path} is a caffemodel itself", hint="--model is for solverstates")
         layers["history"] = _history_to_add(path, data, model, source, target)
     walk = LayerTranscoder(data, source, target, **layers)
     try:

@@ -18,6 +18,7 @@ WIRE_TYPES = {
     **dict.fromkeys(("string", "bytes"), LENGTH),
 }
 ROOTS = ("NetParameter", "SolverState")
+UNSTATED = "?"  # type of a field of which only name and number are known
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _enum_value(words) -> Optional[Tuple[int]]:
         return None
     digits = words[2] + words[3] if words[2] == "-" else words[2]
     try:
-        return (int(digits, 0),)
+        return (int(digits, 8 if re.fullmatch(r"-?0[0-7]+", digits) else 0),)
     except ValueError:
         return None
 

@@ -161,6 +161,8 @@ class Transcoder:
             self._renumbered[key] = self._renumbered.get(key, 0) + 1
         if index and here.label == "repeated" != there.label:
             return self._several(source, here)
+        if self.source.wire_type(here) is None:  # in both: one schema, which does not say
+            return _verbatim(out, here, there, field)
         inner = self.source.messages.get(here.type)
         if inner is not None:
             self._path.append(

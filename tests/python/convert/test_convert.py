@@ -1,10 +1,13 @@
 """Converted files, read by protobuf and by Caffe itself."""
 
+import os
+
 import numpy as np
 import pytest
 
 from amcaffe.convert import main
 from amcaffe.convert.forks import fork_schema
+from amcaffe.convert.layers import registered_types
 from amcaffe.convert.run import convert, plan
 from amcaffe.errors import InputError
 
@@ -320,6 +323,27 @@ def test_types_that_the_target_does_not_register_are_told(here, model):
     assert conversion.lines == [
         'note: layer 4 "margin" is of type "CombinedMargin", which here does not register'
     ]
+
+
+def test_registered_types_are_those_of_the_tree(stock_caffe):
+    tree = os.environ.get("AMCAFFE_TEST_TREE")
+    if not tree:
+        pytest.skip("AMCAFFE_TEST_TREE names no Caffe tree")
+    ours = {"LabelSpecificAdd", "NormalizedInnerProduct", "CombinedMargin", "Normalize", "Flip"}
+    built = set(stock_caffe.layer_type_list()) - ours
+    assert registered_types(tree) == built
+
+
+def test_options_that_nothing_came_of_are_told(here, model):
+    _, path, _ = model
+    data = memoryview(path.read_bytes())
+    lines = plan("f", data, here.schema, here.schema, types={"A": "B"}, iteration=1).lines
+    assert lines == [
+        'note: no layer is of type "A"',
+        "note: no layer took --iteration: none is annealed and lacks its count",
+    ]
+    with pytest.raises(InputError, match="is a caffemodel itself"):
+        plan("f", data, here.schema, here.schema, model=path)
 
 
 def test_enums_go_by_name(here, fork):

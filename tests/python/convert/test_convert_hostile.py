@@ -6,6 +6,7 @@ import resource
 
 import pytest
 
+from amcaffe.convert.check import check
 from amcaffe.convert.forks import fork_schema
 from amcaffe.convert.layers import LayerTranscoder
 from amcaffe.convert.listing import listing
@@ -65,6 +66,17 @@ def test_required_fields_of_the_target():
     data = layer(NAME, field(148, b""))
     message = refusal(data, fork_schema("upstream"), fork_schema("upstream"))
     assert 'layer 0 "conv1" > clip_param > min: ClipParameter requires it' in message
+
+
+def test_a_field_of_which_only_the_number_is_known():
+    """A fork's own layer: its file is read, but goes to no other fork."""
+    data = layer(NAME, field(200, b"whatever"))  # happynear's bn_param
+    assert check(memoryview(data), "NetParameter", HAPPYNEAR) == []
+    experiment = fork_schema("happynear-experiment")
+    assert "what it holds in happynear is not known here" in refusal(data, HAPPYNEAR, experiment)
+    assert "bn_param: LayerParameter has no such field in upstream" in refusal(
+        data, HAPPYNEAR, UPSTREAM
+    )
 
 
 def test_nesting_has_an_end():

@@ -13,7 +13,7 @@ PROTO = """
 syntax = "proto2"; // message Not { optional int32 a = 1; }
 package caffe;
 message Outer {
-  enum Mode { A = 0; B = 0x10; C = -1; option deprecated = true; }
+  enum Mode { A = 0; B = 0x10; C = -1; D = 010; option deprecated = true; }
   message Inner { required Mode mode = 1; optional Outer outer = 2; optional .caffe.Mode top = 3; }
   /* optional int32 gone = 9; */
   optional Inner inner = 1;
@@ -35,7 +35,7 @@ def test_scopes_labels_and_numbers_are_protobufs():
     ]
     assert inner.by_name["mode"] == FieldType("mode", 1, "required", "Outer.Mode")
     assert inner.by_name["outer"].type == "Outer" and inner.by_name["top"].type == "Mode"
-    assert schema.enums == {"Outer.Mode": {"A": 0, "B": 16, "C": -1}, "Mode": {"ZERO": 0}}
+    assert schema.enums == {"Outer.Mode": {"A": 0, "B": 16, "C": -1, "D": 8}, "Mode": {"ZERO": 0}}
     assert schema.wire_type(outer.by_name["unknown"]) is None
 
 
