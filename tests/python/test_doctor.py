@@ -1,6 +1,7 @@
 """What the doctor finds on machines that we make up."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from standins import HOST, write_files
 from amcaffe import doctor
 from amcaffe.doctor import finding, pythons, trees
 from amcaffe.doctor.finding import ABSENT, MISSING, NOTE, OK, PROBLEM, Finding, commands, output
+from amcaffe.doctor.gpu import find_gpu
 from amcaffe.doctor.libraries import LIBRARIES, find_libraries
 from amcaffe.doctor.tools import find_tools
 from amcaffe.resources import resource_dir
@@ -202,6 +204,51 @@ def test_pythons_protobuf_runs_what_protoc_writes_or_is_named(protoc, package, r
     assert (refused and refused[0]) == reason
     if refused and reason == "is too old" and protoc[0] > 3:
         assert refused[1].endswith(".".join(map(str, protoc)))
+
+
+def test_a_toolkit_tells_its_version_and_what_else_lies_in_it(machine, monkeypatch, capsys):
+    toolkit = machine.root / "cuda"
+    for name, text in {
+        "include/cuda_runtime.h": "", "include/cublas_v2.h": "", "include/curand.h": "",
+        "include/cudnn_version.h": (
+            "#define CUDNN_MAJOR 9\n#define CUDNN_MINOR 12\n#define CUDNN_PATCHLEVEL 0\n"
+        ),
+        "lib64/libcudart.so": "", "lib64/libcublas.so": "", "lib64/libcurand.so": "",
+        "bin/nvcc": "#!/bin/sh\necho 'Cuda compilation tools, release 13.0, V13.0.1'\n",
+    }.items():
+        (toolkit / name).parent.mkdir(parents=True, exist_ok=True)
+        (toolkit / name).write_text(text)
+    (toolkit / "bin/nvcc").chmod(0o755)
+    monkeypatch.setenv("CUDA_HOME", str(toolkit))
+    found = by_name(find_gpu())
+    assert found["CUDA toolkit"].text == f"13.0 ({toolkit})"
+    assert found["cuDNN"].text.startswith("9.12.0 ")
+    doctor.main([])
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("a build would"))
+    assert f"CUDA 13.0 ({toolkit}) with cuDNN" in line
+
+
+def test_a_driver_tells_its_cuda_and_its_gpus(machine, monkeypatch, tmp_path):
+    compiler = shutil.which("cc", path="/usr/bin:/bin")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    code = """
+    #include <string.h>
+    int cuDriverGetVersion(int* v) { *v = 13020; return 0; }
+    int cuInit(unsigned f) { return 0; }
+    int cuDeviceGetCount(int* n) { *n = 1; return 0; }
+    int cuDeviceGetName(char* name, int length, int d) { strcpy(name, "Made Up"); return 0; }
+    int cuDeviceGetAttribute(int* v, int a, int d) { *v = a == 75 ? 9 : 0; return 0; }
+    """
+    library = tmp_path / "libcuda.so.1"
+    subprocess.run(
+        [compiler, "-xc", "-", "-shared", "-fPIC", "-o", library], input=code, text=True,
+        check=True, env={"PATH": "/usr/bin:/bin"},
+    )
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    assert by_name(find_gpu())["GPU driver"].text == "for CUDA 13.2: Made Up (sm_90)"
+    library.write_bytes(b"\x7fELF damaged")
+    assert by_name(find_gpu())["GPU driver"].state in (ABSENT, NOTE)
 
 
 PIP = Finding(MISSING, "x", "", pip=("a",), conda=("c",))

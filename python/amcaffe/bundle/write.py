@@ -17,6 +17,7 @@ from amcaffe.errors import BuildError, InputError
 from amcaffe.progress import Progress
 
 MANIFEST = "MANIFEST.json"
+_LISTS = ("files", "links")
 _BLOCK = 1 << 20
 
 
@@ -29,8 +30,7 @@ def require_place(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
         raise InputError(f"{folder} is no folder", hint="name one that does not exist yet")
-    there = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
-    if not there:
+    if not any(folder.iterdir()):
         return
     manifest = read_manifest(folder)
     if manifest is None:
@@ -40,8 +40,12 @@ def require_place(folder):
             hint="name a folder that does not exist yet; nothing was changed",
         )
     known = {MANIFEST, *manifest["files"], *manifest["links"]}
-    places = [path.relative_to(folder).as_posix() for path in there if not path.is_dir()]
-    foreign = sorted(set(places) - known)
+    there = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts and (path.is_symlink() or not path.is_dir())
+    }
+    foreign = sorted(there - known)
     if foreign:
         raise InputError(
             f"{folder} is a bundle, but holds files that are not the bundle's: they would be lost",
@@ -55,7 +59,7 @@ def read_manifest(folder):
     try:
         manifest = json.loads((Path(folder) / MANIFEST).read_text("utf-8"))
         ours = manifest["format"] == FORMAT and "amcaffe bundle" in manifest
-        return manifest if ours and isinstance(manifest["files"], dict) else None
+        return manifest if ours and all(isinstance(manifest[n], dict) for n in _LISTS) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -130,7 +130,8 @@ def small_bundle(folder, **files):
 
 
 def test_a_folder_that_is_no_bundle_of_ours_is_left_alone(tmp_path):
-    for name, text in ((MANIFEST, "{}"), (MANIFEST, "[1]"), ("notes", "mine")):
+    almost = '{"format": 1, "amcaffe bundle": "1", "files": {}}'
+    for name, text in ((MANIFEST, "{}"), (MANIFEST, "[1]"), (MANIFEST, almost), ("notes", "mine")):
         folder = tmp_path / "folder"
         folder.mkdir()
         (folder / name).write_text(text)
