@@ -17,6 +17,7 @@ from amcaffe.cmake_cache import read_cache
 from amcaffe.cuda_wheels import wheel_toolkit
 from amcaffe.errors import BuildError
 from amcaffe.files import atomic_write
+from amcaffe.pycaffe_binding import BOOST, OURS, PYBIND11, choose_binding, require_pybind11
 from amcaffe.toolchain import APT_HINT, Cuda, find_cuda, generator, require_cmake
 from amcaffe.tree import require_tree
 
@@ -26,13 +27,14 @@ TOOLKIT = "CUDA_TOOLKIT_ROOT_DIR"
 CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
 
 
-def configure_options(root, cuda, python=sys.executable):
+def configure_options(root, cuda, python=sys.executable, binding=PYBIND11):
     """CMake's -D options for a tree.
 
     Args:
         root: Caffe tree.
         cuda: toolchain.Cuda; without a root the build is CPU-only.
         python: interpreter that pycaffe is built for.
+        binding: what pycaffe is made with, PYBIND11 or BOOST.
     Returns: dict of str to str.
     """
     options = {
@@ -41,6 +43,7 @@ def configure_options(root, cuda, python=sys.executable):
         "BUILD_docs": "OFF",
         "python_version": "3",
         "PYTHON_EXECUTABLE": python,
+        "pycaffe_binding": binding,
         "CPU_ONLY": "OFF" if cuda.root else "ON",
         # A tree of 2020 states CMake 2.8; CMake 4 asks for at least 3.5.
         "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
@@ -83,7 +86,7 @@ def choose_cuda(choice, root, say=print):
     return cuda
 
 
-def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
+def build(root, cuda, tests=False, defines=(), jobs=None, say=print, binding=None):
     """Configure and compile a tree in its build folder.
 
     Args:
@@ -93,6 +96,7 @@ def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
         defines: further KEY=VALUE options for CMake; they win.
         jobs: compilers at a time; None: a processor each.
         say: function of one line.
+        binding: PYBIND11, BOOST, or None: as choose_binding says.
     Returns: Path of the build folder.
     Raises: BuildError: with the first compiler error and the log's place.
     """
@@ -114,7 +118,8 @@ def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
         say(f"{root} is not patched (python -m amcaffe.install does); it is built as it is")
     say(cuda.reason if cuda.root else f"CPU-only: {cuda.reason}")
     cmake = require_cmake()
-    options = configure_options(root, cuda)
+    binding = choose_binding(root, binding, say)
+    options = configure_options(root, cuda, binding=binding)
     options.update(define.split("=", 1) for define in defines)
     if _drop_other_toolkit(root, options):
         say("configuring anew: it was configured with another CUDA toolkit, or with none")
@@ -129,12 +134,65 @@ def build(root, cuda, tests=False, defines=(), jobs=None, say=print):
             f"CMake found no Boost.Python or no NumPy for this Python ({sys.executable})",
             found=f"Python {version}; details in {log}",
             expected="libboost_python of the same Python version, and numpy installed",
-            hint="use the distribution's python3 in a virtual environment; " + APT_HINT,
+            hint=f"patch the tree and build with --binding {PYBIND11}, which needs neither; or use "
+            "the distribution's python3 in a virtual environment; " + APT_HINT,
         )
     targets = ["all"] + (["test.testbin"] if tests else [])
     command = [cmake, "--build", str(folder), "--parallel", str(jobs or os.cpu_count())]
     _logged([*command, "--target", *targets], environment, log, "compiling")
+    # What --pycaffe-only made for this Python would be taken before the binding made now.
+    _own_module(root).unlink(missing_ok=True)
     return folder
+
+
+def build_pycaffe(root, jobs=None):
+    """Compile pycaffe for the running Python, against a libcaffe that is built.
+
+    The module lies beside those of other Pythons, in python/caffe, under a name
+    that this one alone loads.
+
+    Args:
+        root: Caffe tree, built with pycaffe on pybind11.
+        jobs: compilers at a time; None: a processor each.
+    Returns: Path of the module.
+    Raises: BuildError: the tree is not built so, or with the first compiler error.
+    """
+    root = require_tree(root).root
+    found = read_cache(root).get("pycaffe_binding", "no build, or one without the option")
+    if found != PYBIND11 or not (root / "build/CaffeConfig.cmake").exists():
+        raise BuildError(
+            f"{root} is not built with pycaffe on pybind11, and its libcaffe may need a Python",
+            found=f"pycaffe_binding = {found}",
+            hint=f"first: python -m amcaffe.build {root} --binding {PYBIND11}",
+        )
+    require_pybind11()
+    module = _own_module(root)
+    folder = root / "build" / f"pycaffe{sysconfig.get_config_var('EXT_SUFFIX')}".replace(".so", "")
+    folder.mkdir(exist_ok=True)
+    log = folder / LOG_NAME
+    log.write_text("")
+    cmake = require_cmake()
+    options = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "Caffe_DIR": str(root / "build"),
+        "PYTHON_EXECUTABLE": sys.executable,
+    }
+    if shutil.which("ccache"):
+        options["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
+    command = [cmake, "-S", str(root / OURS), "-B", str(folder)]
+    if not (folder / "CMakeCache.txt").exists():
+        command += ["-G", generator()]
+    command += [f"-D{key}={value}" for key, value in options.items()]
+    environment = dict(os.environ, CCACHE_NOHASHDIR="1")
+    environment.setdefault("CCACHE_BASEDIR", str(root))
+    _logged(command, environment, log, "configuring")
+    command = [cmake, "--build", str(folder), "--parallel", str(jobs or os.cpu_count())]
+    _logged(command, environment, log, "compiling")
+    return module
+
+
+def _own_module(root):
+    return Path(root, "python/caffe", f"_caffe{sysconfig.get_config_var('EXT_SUFFIX')}")
 
 
 def register(root):
@@ -288,6 +346,17 @@ def main(argv):
         help="as CMAKE_CUDA_ARCHITECTURES has them: 90, 90a, 80-real, native, all-major; default: "
         "native where there is a GPU, else all-major",
     )
+    arguments.add_argument(
+        "--binding",
+        choices=(PYBIND11, BOOST),
+        help="what pycaffe is made with; default: pybind11 in a patched tree, unless the tree's own "
+        "binding has names that ours lacks",
+    )
+    arguments.add_argument(
+        "--pycaffe-only",
+        action="store_true",
+        help="only pycaffe, for one more Python: the one that runs this, beside those that have it",
+    )
     arguments.add_argument("--tests", action="store_true", help="compile Caffe's gtests too")
     arguments.add_argument("--jobs", type=int, metavar="N", help="compilers at a time")
     arguments.add_argument(
@@ -302,6 +371,10 @@ def main(argv):
     for define in options.defines:
         if "=" not in define:
             arguments.error(f"-D {define}: expected KEY=VALUE")
+    if options.pycaffe_only:
+        module = build_pycaffe(options.root, options.jobs)
+        print(f"Caffe {check_import(options.root)}: {module}")
+        return
     defines = list(options.defines)
     if options.cuda_arch:
         if not (require_tree(options.root).root / CUDA_MODULE).exists():
@@ -312,7 +385,9 @@ def main(argv):
             )
         defines.insert(0, f"CMAKE_CUDA_ARCHITECTURES={options.cuda_arch.replace(',', ';')}")
     cuda = choose_cuda(options.cuda, options.root)
-    folder = build(options.root, cuda, options.tests, defines, options.jobs)
+    folder = build(
+        options.root, cuda, options.tests, defines, options.jobs, binding=options.binding
+    )
     version = check_import(options.root)
     if not options.no_register:
         for path in register(options.root):

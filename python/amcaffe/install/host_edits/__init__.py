@@ -5,7 +5,16 @@ without it. New text works with every version that CMake, Python, OpenCV, CUDA
 and the rest have had in the last years.
 """
 
-from amcaffe.install.host_edits import cmake, compilers, cuda, cudnn, libraries, opencv, python
+from amcaffe.install.host_edits import (
+    cmake,
+    compilers,
+    cuda,
+    cudnn,
+    libraries,
+    opencv,
+    pycaffe,
+    python,
+)
 
 HOST_EDITS = (
     opencv.EDITS
@@ -13,6 +22,7 @@ HOST_EDITS = (
     + cmake.EDITS
     + compilers.EDITS
     + python.EDITS
+    + pycaffe.EDITS
     + cuda.EDITS
     + cudnn.EDITS
 )

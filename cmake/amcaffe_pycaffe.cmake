@@ -1,0 +1,35 @@
+# installed by amcaffe
+# Asks PYTHON_EXECUTABLE itself what pycaffe's pybind11 binding is compiled with, so that it may be
+# any Python: a distribution's, conda's, pyenv's, uv's, or a virtual environment of one of them.
+# Sets PYTHON_INCLUDE_DIRS (Python's and pybind11's headers), PYTHON_VERSION_STRING and
+# PYCAFFE_SUFFIX (what this Python alone loads). A module needs no libpython: its interpreter has
+# those symbols.
+if(NOT PYTHON_EXECUTABLE)
+  find_program(PYTHON_EXECUTABLE NAMES python3 python)
+endif()
+execute_process(
+  COMMAND "${PYTHON_EXECUTABLE}" -c "
+import platform, sysconfig
+print(platform.python_version())
+print(sysconfig.get_config_var('EXT_SUFFIX'))
+print(sysconfig.get_path('include'))
+import pybind11
+print(pybind11.get_include())"
+  OUTPUT_VARIABLE __pycaffe_facts ERROR_VARIABLE __pycaffe_error OUTPUT_STRIP_TRAILING_WHITESPACE
+  RESULT_VARIABLE __pycaffe_status)
+if(NOT __pycaffe_status EQUAL 0)
+  message(FATAL_ERROR "pycaffe: ${PYTHON_EXECUTABLE} has no pybind11 (${__pycaffe_error}). "
+          "Install it: ${PYTHON_EXECUTABLE} -m pip install pybind11")
+endif()
+string(REPLACE "\n" ";" __pycaffe_facts "${__pycaffe_facts}")
+list(GET __pycaffe_facts 0 PYTHON_VERSION_STRING)
+list(GET __pycaffe_facts 1 PYCAFFE_SUFFIX)
+list(GET __pycaffe_facts 2 3 PYTHON_INCLUDE_DIRS)
+list(GET __pycaffe_facts 2 __pycaffe_headers)
+if(NOT EXISTS "${__pycaffe_headers}/Python.h")
+  message(FATAL_ERROR "pycaffe: ${PYTHON_EXECUTABLE} has no ${__pycaffe_headers}/Python.h. "
+          "Install its headers (Debian: apt-get install python3-dev)")
+endif()
+set(PYTHONINTERP_FOUND TRUE)
+set(PYTHON_LIBRARIES "")
+message(STATUS "pycaffe: pybind11, for Python ${PYTHON_VERSION_STRING} (${PYTHON_EXECUTABLE})")
