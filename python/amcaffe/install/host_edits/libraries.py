@@ -53,4 +53,18 @@ EDITS = (
         ),
         regex=True,
     ),
+    HostEdit(
+        "packages behind find_package(Caffe)",
+        "Boost and protobuf are CMake targets today, which users of Caffe have to find too",
+        ("cmake/Templates/CaffeConfig.cmake.in",),
+        (
+            (
+                '  include("${Caffe_CMAKE_DIR}/CaffeTargets.cmake")\n',
+                "  find_package(Boost QUIET COMPONENTS thread filesystem\n"
+                "               OPTIONAL_COMPONENTS system python@boost_py_version@)\n"
+                "  find_package(protobuf CONFIG QUIET)\n"
+                '  include("${Caffe_CMAKE_DIR}/CaffeTargets.cmake")\n',
+            ),
+        ),
+    ),
 )
