@@ -151,17 +151,19 @@ class _Reader:
         message.close = self.tokens[self.at - 1].start
         return message
 
-    def _body(self, message):
+    def _body(self, message, in_oneof=False):
         while True:
             token = self.peek()
             if token.text == "}":
                 self.take()
                 return
             if token.text == "oneof":
+                if in_oneof:
+                    raise _broken(self.path, self.text, token.start, "a oneof in a oneof")
                 self.take()
                 self.take()
                 self.take("{")
-                self._body(message)
+                self._body(message, in_oneof=True)
                 continue
             statement = self.statement()
             words = [token.text for token in statement]

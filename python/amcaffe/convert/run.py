@@ -7,12 +7,15 @@ from typing import List
 from amcaffe import wire
 from amcaffe.convert.annealing import TYPE, history_length, keeps_count, missing_counts
 from amcaffe.convert.check import check, fitting
+from amcaffe.convert.forks import fork_schema
 from amcaffe.convert.layers import LayerTranscoder
 from amcaffe.convert.modelfile import STATE, broken, kind_of, open_model
 from amcaffe.convert.output import Output
+from amcaffe.convert.schema import read_schema
 from amcaffe.errors import AmcaffeError, InputError
 from amcaffe.files import atomic_file
 from amcaffe.progress import Progress
+from amcaffe.resources import resource_dir
 
 _MOST_SHOWN = 20
 
@@ -112,6 +115,9 @@ def _refusal(path, problems, target, advice):
     if len(problems) > _MOST_SHOWN:
         lines.append(f"\n    and {len(problems) - _MOST_SHOWN} more")
     hints = [advice] if advice else []
+    ours = sorted(_installed_fields() & {problem.field for problem in problems})
+    if ours:
+        hints.append(f"`python -m amcaffe.install` brings {', '.join(ours)} to a tree")
     if all(problem.droppable for problem in problems):
         hints.append("--drop-unknown leaves these fields out; weights are never left out")
     return InputError(
@@ -119,6 +125,18 @@ def _refusal(path, problems, target, advice):
         found="".join(lines),
         hint="; ".join(hints) or "nothing was written",
     )
+
+
+def _installed_fields():
+    """The names of the fields that amcaffe adds to messages of a tree."""
+    added = read_schema("toadd.proto", (resource_dir("proto") / "toadd.proto").read_text())
+    hosts = fork_schema("upstream").messages
+    return {
+        name
+        for host, message in added.messages.items()
+        if host in hosts
+        for name in message.by_name
+    }
 
 
 def _advice(data, kind, source):

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict
 
 from amcaffe import wire
-from amcaffe.errors import InputError
+from amcaffe.errors import InputError, TreeError
 from amcaffe.proto_parse import parse, tokens_of
 from amcaffe.tree import PROTO
 from amcaffe.wire import FIXED32, FIXED64, LENGTH, VARINT
@@ -18,6 +18,7 @@ WIRE_TYPES = {
     **dict.fromkeys(("string", "bytes"), LENGTH),
 }
 ROOTS = ("NetParameter", "SolverState")
+_MOST_NESTED = 32
 UNSTATED = "?"  # type of a field of which only name and number are known
 
 
@@ -76,17 +77,24 @@ def read_schema(origin, text):
 
     Raises: TreeError: the text is not protobuf 2, with file and line.
     """
-    schema = Schema(origin)
-    package, scopes = _scopes(tokens_of(origin, text))
-    declared = {}
-    for scope in scopes:
-        if scope.kind == "enum":
-            schema.enums[scope.name] = scope.values
-        else:
-            padded = "\n" * text.count("\n", 0, scope.start) + text[scope.start : scope.end]
-            messages, _ = parse(origin, padded)
-            declared[scope.name] = next(iter(messages.values())).fields.values()
-            schema.messages[scope.name] = MessageType(scope.name)
+    schema, declared = Schema(origin), {}
+    package, enums = _outermost(tokens_of(origin, text))
+    messages, _ = parse(origin, text)
+    for name, (start, end) in enums.items():
+        schema.enums[name] = _enum(origin, text[start:end])
+    todo = list(messages.items())
+    while todo:
+        name, message = todo.pop()
+        if name.count(".") >= _MOST_NESTED:
+            raise TreeError(f"{origin}: messages nested deeper than {_MOST_NESTED}")
+        declared[name] = message.fields.values()
+        schema.messages[name] = MessageType(name)
+        for inner, (start, end) in message.nested.items():
+            if text.startswith("enum", start):
+                schema.enums[f"{name}.{inner}"] = _enum(origin, text[start:end])
+            else:
+                above = re.sub(r"[^\n]", " ", text[:start])  # for lines and offsets of the file
+                todo.append((f"{name}.{inner}", parse(origin, above + text[start:end])[0][inner]))
     for name, fields in declared.items():
         for one in fields:
             label, kind = one.meaning[0], one.meaning[1]
@@ -124,52 +132,40 @@ def read_proto(path):
     return schema
 
 
-@dataclass
-class _Scope:
-    kind: str
-    name: str
-    start: int
-    end: int = 0
-    values: Optional[Dict[str, int]] = None
-    depth: int = 0
+def _outermost(tokens):
+    """(package, {name: (start, end)} of the enums that are in no message)."""
+    package, enums, name, depth, start = "", {}, None, 0, 0
+    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None]):
+        opens = before is None or before.text in (";", "}")
+        if depth == 0 and opens and after is not None:
+            if token.text == "package":
+                package = after.text
+            name = after.text if token.text == "enum" else None
+            start = token.start
+        depth += (token.text == "{") - (token.text == "}")
+        if depth == 0 and token.text == "}" and name:
+            enums[name] = start, token.end
+    return package, enums
 
 
-def _scopes(tokens):
-    """(package, every message and enum with its whole name and range in the text)."""
-    package, found, open_scopes, depth = "", [], [], 0
-    words = [token.text for token in tokens]
-    for at, token in enumerate(tokens):
-        opens = at == 0 or words[at - 1] in "{};"
-        if opens and token.text == "package" and at + 1 < len(words):
-            package = words[at + 1]
-        elif opens and token.text in ("message", "enum") and words[at + 2 : at + 3] == ["{"]:
-            outer = f"{open_scopes[-1].name}." if open_scopes else ""
-            scope = _Scope(token.text, outer + words[at + 1], token.start, depth=depth)
-            scope.values = {} if token.text == "enum" else None
-            found.append(scope)
-            open_scopes.append(scope)
-        elif token.text == "{":
-            depth += 1
-        elif token.text == "}":
-            depth -= 1
-            if open_scopes and open_scopes[-1].depth == depth:
-                open_scopes.pop().end = token.end
-        elif opens and open_scopes and open_scopes[-1].kind == "enum":
-            value = _enum_value(words[at : at + 4])
-            if value:
-                open_scopes[-1].values[token.text] = value[0]
-    return package, [scope for scope in found if scope.end]
-
-
-def _enum_value(words) -> Optional[Tuple[int]]:
-    """(number,) of the statement `NAME = [-] number`, or None."""
-    if len(words) < 4 or words[1] != "=":
-        return None
-    digits = words[2] + words[3] if words[2] == "-" else words[2]
-    try:
-        return (int(digits, 8 if re.fullmatch(r"-?0[0-7]+", digits) else 0),)
-    except ValueError:
-        return None
+def _enum(origin, text):
+    """{value's name: number} of an enum's definition."""
+    words = [token.text for token in tokens_of(origin, text)]
+    values = {}
+    for at in range(3, len(words) - 2):
+        if words[at - 1] in ("{", ";") and words[at + 1] == "=":
+            sign = words[at + 2] == "-"
+            digits = words[at + 2 + sign]
+            try:
+                number = int(digits, 8 if re.fullmatch("0[0-7]+", digits) else 0)
+            except ValueError:
+                raise TreeError(
+                    f"{origin}: the enum {words[1]} cannot be read",
+                    found=f"{words[at]} = {digits}",
+                    expected="a number",
+                ) from None
+            values[words[at]] = -number if sign else number
+    return values
 
 
 def _resolve(schema, package, scope, name):

@@ -47,8 +47,10 @@ def _dialect(name, numbers, without):
     from caffe.proto import caffe_pb2
     from google.protobuf import descriptor_pb2
 
-    tree = Path(caffe.__file__).parents[2]
-    proto = (tree / "src/caffe/proto/caffe.proto").read_text(encoding="latin-1")
+    path = Path(caffe.__file__).parents[2] / "src/caffe/proto/caffe.proto"
+    if not path.is_file():
+        pytest.skip(f"{caffe.__file__} is not in its tree: there is no {path}")
+    proto = path.read_text(encoding="latin-1")
     file = descriptor_pb2.FileDescriptorProto()
     caffe_pb2.DESCRIPTOR.CopyToProto(file)
     messages = {message.name: message for message in file.message_type}

@@ -258,6 +258,7 @@ def test_fields_that_the_target_lacks_are_refused_one_by_one(here, model):
         'layer 3 "fc" > inner_product_param > normalize',
         'layer 4 "margin" > combined_margin_param',
         "--drop-unknown",
+        "`python -m amcaffe.install` brings combined_margin_param, normalize, normalize_param",
     ):
         assert part in message
     dropped = plan(

@@ -44,6 +44,19 @@ def test_a_broken_proto_is_told_with_its_line():
         read_schema("a.proto", "message A {\n optional int32 a = 1;\n message B {\n int32 }\n}\n")
 
 
+@pytest.mark.parametrize("text, words", [
+    ("message A { " + "oneof x { " * 3000, "a oneof in a oneof"),
+    ("message A { " * 300 + "} " * 300, "nested deeper than 32"),
+    ("message A { " * 3000, "the end of the file"),
+    ("enum A { B = x; }", "the enum A cannot be read"),
+    ("enum", "the end of the file"),
+])  # fmt: skip
+def test_hostile_protos_are_refused(text, words):
+    with pytest.raises(TreeError) as error:
+        read_schema("a.proto", text)
+    assert words in str(error.value)
+
+
 def test_a_proto_of_something_else_is_refused(tmp_path):
     (tmp_path / "a.proto").write_text(PROTO)
     with pytest.raises(InputError, match="does not describe caffemodels"):
