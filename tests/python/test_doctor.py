@@ -15,6 +15,7 @@ from amcaffe.doctor.finding import ABSENT, MISSING, NOTE, OK, PROBLEM, Finding, 
 from amcaffe.doctor.gpu import find_gpu
 from amcaffe.doctor.libraries import LIBRARIES, find_libraries
 from amcaffe.doctor.tools import find_tools
+from amcaffe.errors import BuildError
 from amcaffe.resources import resource_dir
 
 HEADERS = {
@@ -274,6 +275,27 @@ def test_each_system_gets_its_own_commands(monkeypatch, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("pybind11", [None, "3.0"])
+@pytest.mark.parametrize("boost", [None, "/usr/lib/libboost_python.so"])
+def test_a_binding_is_missed_where_the_tree_needs_it(tree, monkeypatch, pybind11, boost):
+    monkeypatch.setattr(pythons, "_version", lambda name: pybind11)
+    monkeypatch.setattr(pythons, "_boost_python", lambda: boost)
+
+    def refuse(root, say):
+        raise BuildError("no pybind11")
+
+    # An unpatched tree's own binding is Boost.Python's, a patched one's is pybind11.
+    (unpatched,) = pythons.find_binding(str(tree))
+    assert unpatched.state == (OK if boost else MISSING)
+    assert boost or "amcaffe.install" in unpatched.fix
+    monkeypatch.setattr(
+        pythons, "choose_binding", (lambda root, say: "pybind11") if pybind11 else refuse
+    )
+    (patched,) = pythons.find_binding(str(tree))
+    assert patched.state == (OK if pybind11 else MISSING)
+    assert patched.pip == (() if pybind11 else ("pybind11",))
+
+
 @pytest.fixture
 def tree(tmp_path):
     root = tmp_path / "tree"
@@ -375,6 +397,7 @@ def test_it_needs_nothing_but_python(machine):
 def test_the_status_says_whether_a_build_can_start(machine, monkeypatch, capsys):
     fine = [Finding(OK, "Python", "3.11")]
     monkeypatch.setattr(doctor, "find_python", lambda: fine)
+    monkeypatch.setattr(doctor, "find_binding", lambda tree: [])
     assert doctor.main([]) == 0
     assert "nothing is in its way" in capsys.readouterr().out
     machine.program("cmake", "echo cmake version 3.1")

@@ -10,7 +10,7 @@ from amcaffe.cmake_cache import read_cache
 from amcaffe.doctor.finding import NOTE, OK, STOPPING, Finding, commands
 from amcaffe.doctor.gpu import find_gpu
 from amcaffe.doctor.libraries import find_libraries
-from amcaffe.doctor.pythons import find_python
+from amcaffe.doctor.pythons import find_binding, find_python
 from amcaffe.doctor.tools import find_tools
 from amcaffe.doctor.trees import find_shadows, find_tree
 
@@ -29,7 +29,7 @@ def main(argv):
     groups = [
         ("tools", _look(find_tools)),
         ("libraries", _look(find_libraries, read_cache(tree) if tree else None)),
-        ("Python", _look(find_python)),
+        ("Python", _look(find_python) + _look(find_binding, tree)),
         ("GPU", _look(find_gpu)),
     ]
     if tree:

@@ -12,6 +12,8 @@ from pathlib import Path
 from amcaffe.doctor.finding import MISSING, NOTE, OK, PROBLEM, Finding, is_managed
 from amcaffe.doctor.libraries import protoc_version, release
 from amcaffe.doctor.tools import library_folders
+from amcaffe.errors import BuildError
+from amcaffe.pycaffe_binding import PYBIND11, choose_binding
 
 OLDEST = (3, 9)
 NEEDED = ("numpy", "protobuf", "scikit-image", "scipy", "six")  # what `import caffe` loads
@@ -19,9 +21,9 @@ BUILDS = ("tqdm",)  # what amcaffe.build shows its progress with
 
 
 def find_python():
-    """Findings of the interpreter, its headers, its packages and what binds it to C++."""
+    """Findings of the interpreter, its headers and its packages."""
     findings = [_interpreter(), _headers(), *map(_package, NEEDED + BUILDS)]
-    return findings + _protobufs(protoc_version(), _version("protobuf")) + [_binding()]
+    return findings + _protobufs(protoc_version(), _version("protobuf"))
 
 
 def _interpreter():
@@ -103,18 +105,31 @@ def _protobufs(protoc, package):
     return [Finding(PROBLEM, "protobuf pair", f"{pair}: Python's {reason}", pip=(wanted,))]
 
 
-def _binding():
-    """What compiles pycaffe: pybind11 for any Python, or the distribution's Boost.Python."""
-    version = _version("pybind11")
-    boost = _boost_python()
-    if version:
-        return Finding(OK, "pycaffe binding", f"pybind11 {version}")
+def find_binding(root=None):
+    """Findings of what pycaffe is made with: pybind11 for any Python, or a Boost.Python for this.
+
+    Args: root: the tree that is to be built, or None.
+    """
+    version, boost, reasons = _version("pybind11"), _boost_python(), []
+    try:
+        binding = choose_binding(root, say=reasons.append) if root else PYBIND11
+    except BuildError:
+        binding = PYBIND11  # and it is not here
+    if binding == PYBIND11 and version:
+        return [Finding(OK, "pycaffe binding", f"pybind11 {version}")]
+    if binding == PYBIND11:
+        return [Finding(MISSING, "pycaffe binding", "no pybind11", pip=("pybind11",))]
+    why = f" ({reasons[0]})" if reasons else ""
     if boost:
-        return Finding(OK, "pycaffe binding", f"Boost.Python ({boost}); pybind11 is not here")
-    return Finding(
-        MISSING, "pycaffe binding", "neither pybind11 nor a Boost.Python for this Python",
-        pip=("pybind11",),
-    )
+        return [Finding(OK, "pycaffe binding", f"Boost.Python, {boost}{why}")]
+    return [
+        Finding(
+            MISSING, "pycaffe binding", f"no Boost.Python for this Python{why}",
+            debian=("libboost-python-dev",),
+            fix=f"or patch the tree, and pycaffe is made with pybind11: "
+            f"python -m amcaffe.install {root}" if not reasons else None,
+        )
+    ]
 
 
 def _boost_python():
