@@ -2,17 +2,22 @@
 
 import os
 import signal
-import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
-from standins import HOST, MARK, owners, snapshot, write_files
+from standins import MARK, edit, owners, snapshot, write_files
 
-import amcaffe
 from amcaffe.errors import TreeError
-from amcaffe.install import disk
+from amcaffe.install import disk, transaction
+from amcaffe.tree import CaffeTree
 
+# What Python reports (sys.addaudithook) of a process that changes files, whoever calls.
+CHANGES = {
+    "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
+    "os.symlink", "os.truncate", "shutil.copyfile", "shutil.move", "shutil.rmtree",
+}  # fmt: skip
 WRITES = ("make_folder", "remove_folder", "remove_file", "write_file", "replace")
 
 
@@ -80,115 +85,200 @@ def upgrade(project):
     (project / "layers/flip_layer.cu").unlink()
 
 
-@pytest.fixture(params=["install", "upgrade", "uninstall"])
-def job(request, install, tree, project):
-    """(run, snapshot before, snapshot after, rewind) of each kind of run."""
-    pristine = snapshot(tree)
-    if request.param != "install":
-        install()
-    before = snapshot(tree)
-    if request.param == "upgrade":
-        upgrade(project)
+def edit_elsewhere(tree):
+    edit(tree / "src/caffe/util/io.cpp", "  use(a);", "  use(a);  // mine")
 
-    def run():
-        install(*(["--uninstall"] if request.param == "uninstall" else []))
 
-    run()
-    after = snapshot(tree)
-    assert before != after
-    if request.param == "uninstall":
-        assert after == pristine
-
-    def rewind():
-        for folder, names, files in os.walk(tree, topdown=False):
-            for name in files:
+def restore(tree, state):
+    """Make a tree what its snapshot `state` says."""
+    for folder, names, files in os.walk(tree, topdown=False):
+        for name in files:
+            if os.path.relpath(Path(folder, name), tree) not in state:
                 os.unlink(Path(folder, name))
-            for name in names:
+        for name in names:
+            if os.path.relpath(Path(folder, name), tree) not in state:
                 os.rmdir(Path(folder, name))
-        for name in sorted(before):
-            path = tree / name
-            if before[name] is None:
-                path.mkdir(exist_ok=True)
-            else:
-                path.write_bytes(before[name][0])
-                path.chmod(before[name][1])
-        assert snapshot(tree) == before
+    now = snapshot(tree)
+    for name in sorted(state):
+        path = tree / name
+        if now.get(name, 0) == state[name]:
+            continue
+        if state[name] is None:
+            path.mkdir()
+        else:
+            path.write_bytes(state[name][0])
+            path.chmod(state[name][1])
 
-    rewind()
-    return run, before, after, rewind
+
+# Each kind of run: arguments of an earlier one, what is done to the tree and the project after
+# it, and the arguments of the run itself.
+JOBS = {
+    "install": (None, None, []),
+    "upgrade": ([], lambda tree, project: upgrade(project), []),
+    "under another type": ([], lambda tree, project: edit_elsewhere(tree), ["--as", "Flip=Side"]),
+    "uninstall": (
+        ["--as", "Flip=Side"], lambda tree, project: edit_elsewhere(tree), ["--uninstall"]
+    ),
+}  # fmt: skip
+TWO_JOBS = pytest.mark.parametrize("job", ["upgrade", "uninstall"], indirect=True)
 
 
-def test_a_disk_that_refuses_one_write_leaves_the_tree_as_it_was(job, tree, monkeypatch):
-    run, before, after, rewind = job
-    total = count_writes(monkeypatch, run)
+class Job:
+    """A run of the installer that can be repeated from the same tree.
+
+    before, after: snapshots.  changes: what the run applies, as transaction.apply takes it.
+    """
+
+    def __init__(self, tree, install, arguments, monkeypatch):
+        self.tree, self.before = tree, snapshot(tree)
+        self.run = lambda: install(*arguments)
+        self.apply = lambda: transaction.apply(*self.changes)
+        real = transaction.apply
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "apply", lambda *a: (setattr(self, "changes", a), real(*a)))
+            self.run()
+        self.after = snapshot(tree)
+        assert self.before != self.after
+        self.rewind()
+
+    def rewind(self):
+        restore(self.tree, self.before)
+
+
+@pytest.fixture(params=JOBS)
+def job(request, install, tree, project, monkeypatch):
+    first, meanwhile, arguments = JOBS[request.param]
+    if first is not None:
+        install(*first)
+    if meanwhile:
+        meanwhile(tree, project)
+    return Job(tree, install, arguments, monkeypatch)
+
+
+def dying(number, change):
+    """Call change() in a process of its own that is killed at its write number `number`.
+
+    A write is any call that changes a file, folder, name, mode or owner; it is not made. A file
+    being written is one more: of it, half is. Returns: None, or, where the process lived to its
+    end, the number of its writes.
+    """
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which do no work here
+        child = os.fork()
+    if child == 0:
+        try:
+            counter = _Counter(number)
+            sys.addaudithook(counter.hook)
+            disk.write_file = counter.tearing(disk.write_file)
+            change()
+            os.write(writing, str(counter.passed).encode())
+        finally:
+            os._exit(1)
+    os.close(writing)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        written = pipe.read()
+    assert written or os.WTERMSIG(status) == signal.SIGKILL
+    return int(written) if written else None
+
+
+class _Counter:
+    """Counts writes in a process and kills it at one of them."""
+
+    def __init__(self, number):
+        self.number, self.passed, self.counting = number, 0, True
+
+    def point(self):
+        if self.passed == self.number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.passed += 1
+
+    def hook(self, event, arguments):
+        writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+        if self.counting and (event in CHANGES or event == "open" and arguments[2] & writing):
+            self.point()
+
+    def tearing(self, real):
+        def write_file(path, data, mode, owner):
+            if self.passed == self.number:
+                self.counting = False
+                Path(path).write_bytes(data[: len(data) // 2])
+            self.point()
+            real(path, data, mode, owner)
+
+        return write_file
+
+
+def test_a_kill_at_every_write_leaves_the_old_or_the_new_tree(job, tree):
+    """That is what recovering makes of it, with which each next run starts."""
+    total = dying(-1, job.apply)
+    assert snapshot(tree) == job.after
     outcomes = []
     for number in range(total):
-        rewind()
+        job.rewind()
+        assert dying(number, job.apply) is None
+        if number % 10 == 5:  # the whole of a next run, from there
+            half = snapshot(tree)
+            job.run()
+            assert snapshot(tree) == job.after, number
+            restore(tree, half)
+        transaction.recover(CaffeTree(tree))
+        state = snapshot(tree)
+        assert state in (job.before, job.after), number
+        outcomes.append("old" if state == job.before else "new")
+    print(f"{total} write points, {len(outcomes)} clean outcomes")
+    assert len(outcomes) == total > 4 * len(job.changes[1])
+    turn = outcomes.index("new")  # the one write that counts
+    assert outcomes == ["old"] * turn + ["new"] * (total - turn)
+
+
+@pytest.mark.parametrize("job", ["upgrade"], indirect=True)
+def test_a_kill_at_every_write_of_recovering_is_made_good_too(job, tree, monkeypatch):
+    kill_before_the_last_change(monkeypatch, job.run)
+    half = snapshot(tree)
+    total = dying(-1, lambda: transaction.recover(CaffeTree(tree)))
+    assert snapshot(tree) == job.before
+    job.before, wanted = half, job.before
+    for number in range(total):
+        job.rewind()
+        assert dying(number, lambda: transaction.recover(CaffeTree(tree))) is None
+        transaction.recover(CaffeTree(tree))
+        assert snapshot(tree) == wanted, number
+    job.run()
+    assert snapshot(tree) == job.after
+
+
+@TWO_JOBS
+def test_a_disk_that_refuses_one_write_leaves_the_tree_as_it_was(job, tree, monkeypatch):
+    total = count_writes(monkeypatch, job.apply)
+    outcomes = []
+    for number in range(total):
+        job.rewind()
         full = OSError(28, "No space left on device", "x")
         try:
-            stop_at(monkeypatch, run, number, full, for_good=False)
+            stop_at(monkeypatch, job.apply, number, full, for_good=False)
         except TreeError as error:
             assert "No space left on device" in str(error)
             assert "nothing was changed" in str(error)
             outcomes.append("refused")
-            assert snapshot(tree) == before, number
+            assert snapshot(tree) == job.before, number
         else:  # what failed was tidying up after the last change
             outcomes.append("done")
-            run()
-            assert snapshot(tree) == after, number
+            job.run()
+            assert snapshot(tree) == job.after, number
     assert outcomes[0] == "refused" and outcomes.count("refused") > total / 2
 
 
+@TWO_JOBS
 def test_ctrl_c_at_any_write_leaves_the_tree_as_it_was(job, tree, monkeypatch):
-    run, before, after, rewind = job
-    for number in range(count_writes(monkeypatch, run)):
-        rewind()
+    for number in range(count_writes(monkeypatch, job.apply)):
+        job.rewind()
         with pytest.raises(KeyboardInterrupt):
-            stop_at(monkeypatch, run, number, KeyboardInterrupt(), for_good=False)
-        if snapshot(tree) != before:
-            run()
-            assert snapshot(tree) == after, number
-
-
-def test_a_kill_at_any_write_is_made_good_by_the_next_run(job, install, tree, monkeypatch):
-    """The next run, of either kind, ends where it would have ended without the kill."""
-    run, before, after, rewind = job
-    for number in range(count_writes(monkeypatch, run)):
-        rewind()
-        with pytest.raises(Killed):
-            stop_at(monkeypatch, run, number, Killed(), for_good=True)
-        hosts = {name: (tree / name).exists() for name in HOST}
-        assert all(hosts.values()), (number, hosts)
-        run()
-        assert snapshot(tree) == after, number
-
-
-def test_after_a_kill_at_any_write_uninstall_gives_back_the_original(
-    install, tree, project, monkeypatch
-):
-    pristine = snapshot(tree)
-    total = count_writes(monkeypatch, install)
-    install("--uninstall")
-    for number in range(total):
-        with pytest.raises(Killed):
-            stop_at(monkeypatch, install, number, Killed(), for_good=True)
-        install("--uninstall")
-        assert snapshot(tree) == pristine, number
-
-
-def test_a_kill_while_recovering_is_made_good_too(job, tree, monkeypatch):
-    run, _, after, rewind = job
-    total = count_writes(monkeypatch, run)
-    for number in range(3, total, 9):
-        for again in range(0, total, 7):
-            rewind()
-            with pytest.raises(Killed):
-                stop_at(monkeypatch, run, number, Killed(), for_good=True)
-            try:
-                stop_at(monkeypatch, run, again, Killed(), for_good=True)
-            except Killed:
-                run()
-            assert snapshot(tree) == after, (number, again)
+            stop_at(monkeypatch, job.apply, number, KeyboardInterrupt(), for_good=False)
+        if snapshot(tree) != job.before:
+            job.run()
+            assert snapshot(tree) == job.after, number
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to another user")
@@ -224,43 +314,3 @@ def test_a_file_edited_after_a_kill_is_not_overwritten(install, tree, monkeypatc
     with pytest.raises(TreeError, match="src/caffe/util/io.cpp was changed"):
         install()
     assert snapshot(tree) == before
-
-
-SCRIPT = """
-import os, pathlib, signal, sys
-import amcaffe.install, amcaffe.resources
-from amcaffe.install import disk
-root, project, number, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "after"
-amcaffe.resources.PACKAGE = pathlib.Path(project)
-made = 0
-def guarded(real):
-    def write(*arguments):
-        global made
-        made += 1
-        if made == number and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(*arguments)
-        if made == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return write
-for name in ("make_folder", "remove_folder", "remove_file", "write_file", "replace"):
-    setattr(disk, name, guarded(getattr(disk, name)))
-amcaffe.install.main([root])
-"""
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_real_sigkill_is_made_good_by_the_next_run(install, tree, project, monkeypatch, when):
-    pristine = snapshot(tree)
-    total = count_writes(monkeypatch, install)
-    installed = snapshot(tree)
-    install("--uninstall")
-    environment = {**os.environ, "PYTHONPATH": str(Path(amcaffe.__file__).parents[1])}
-    for number in range(2, total + 1, 6):
-        arguments = [str(tree), str(project / "python/amcaffe"), str(number), when]
-        done = subprocess.run([sys.executable, "-c", SCRIPT, *arguments], env=environment)
-        assert done.returncode == -signal.SIGKILL
-        install()
-        assert snapshot(tree) == installed, number
-        install("--uninstall")
-        assert snapshot(tree) == pristine, number
