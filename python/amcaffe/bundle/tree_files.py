@@ -8,12 +8,7 @@ from amcaffe.bundle.elf import is_elf
 from amcaffe.errors import BuildError, TreeError
 
 # The folders that Caffe's C++ tests read, as they name them from the tree's root.
-TEST_DATA = (
-    "src/caffe/test/test_data",
-    "examples/images",
-    "build/src/caffe/test/test_data",
-    "build/examples/images",
-)
+TEST_DATA = ("src/caffe/test/test_data", "examples/images")
 TEST_PROGRAMS = ("test.testbin", "test_all.testbin")  # CMake's name, make's name
 
 
@@ -75,6 +70,7 @@ def _collect_tests(root, result):
 def relocated(data, root):
     """A test program or list of files whose compiled-in paths start at the working directory.
 
+    Some trees' CMake compiles their own absolute place in; others' paths are relative already.
     Each path keeps its length, as a string in a program has to: the root becomes "." and
     slashes, of which a run counts as one.
 
