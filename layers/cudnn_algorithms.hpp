@@ -27,12 +27,13 @@ inline cudnnMathType_t ConvolutionMath() {
   return AllowTF32() ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
 }
 
-/// Whether an algorithm ran and keeps to the precision asked for.
+/// Whether an algorithm ran and computes at the precision asked for. One that
+/// is listed with the default math is run with the descriptor's, set below.
 struct Usable {
   template <typename Result>
   bool operator()(const Result& result) const {
     return result.status == CUDNN_STATUS_SUCCESS &&
-        (result.mathType == CUDNN_FMA_MATH || AllowTF32()) &&
+        (result.mathType != CUDNN_TENSOR_OP_MATH || AllowTF32()) &&
         result.mathType != CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION;
   }
 };
