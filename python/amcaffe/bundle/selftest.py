@@ -232,11 +232,18 @@ def check_gtests(manifest, machine, chosen):
         devices = CPU_TESTS
     log = Path(tempfile.gettempdir(), f"caffe-gtests-{os.getpid()}.log")
     command = [BUNDLE / manifest["tests"], f"--gtest_filter={chosen or devices}"]
-    with open(log, "w") as file:
-        status = subprocess.run(
-            command, cwd=BUNDLE / "tests", stdout=file, stderr=subprocess.STDOUT,
-            env=dict(os.environ, **LOGGED),
-        ).returncode
+    done = 0
+    with open(log, "w") as file, subprocess.Popen(
+        list(map(str, command)), cwd=str(BUNDLE / "tests"), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", env=dict(os.environ, **LOGGED),
+    ) as process:
+        for line in process.stdout:
+            file.write(line)
+            if line.startswith("[       OK ]"):
+                done += 1
+                if done % 200 == 0:
+                    print(f"         {done} C++ tests passed", flush=True)
+    status = process.returncode
     text = log.read_text(errors="replace")
     passed = re.findall(r"^\[  PASSED  \] (\d+) tests?", text, re.MULTILINE)
     failed = sorted(set(re.findall(r"^\[  FAILED  \] (\S+)(?:, where.*)? ?\(", text, re.MULTILINE)))
