@@ -32,4 +32,16 @@ if(NOT EXISTS "${__pycaffe_headers}/Python.h")
 endif()
 set(PYTHONINTERP_FOUND TRUE)
 set(PYTHON_LIBRARIES "")
+
+# For src/pycaffe/CMakeLists.txt: what this tree's libcaffe and binding are compiled with.
+if(NOT PROJECT_NAME STREQUAL "pycaffe")
+  file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/pycaffe_flags.cmake" CONTENT
+"set(LIBCAFFE \"$<TARGET_FILE:caffe>\")
+set(PYCAFFE_DEFINITIONS \"$<TARGET_PROPERTY:pycaffe,COMPILE_DEFINITIONS>\")
+set(PYCAFFE_INCLUDE_DIRS \"$<TARGET_PROPERTY:pycaffe,INCLUDE_DIRECTORIES>\")
+list(REMOVE_ITEM PYCAFFE_INCLUDE_DIRS \"${__pycaffe_headers}\")
+set(CMAKE_CXX_FLAGS \"${CMAKE_CXX_FLAGS}\")
+set(CMAKE_CXX_STANDARD \"$<TARGET_PROPERTY:pycaffe,CXX_STANDARD>\")
+")
+endif()
 message(STATUS "pycaffe: pybind11, for Python ${PYTHON_VERSION_STRING} (${PYTHON_EXECUTABLE})")

@@ -91,7 +91,7 @@ static void AddCallback(const py::object& self, const py::function& on_start,
   self.cast<Solver&>().add_callback(callback);
 }
 
-// Forks before 2017 keep the learning rate to the solver itself.
+// Forks before 2017 keep the learning rate and the update to the solver itself.
 template <typename SolverClass, typename Class>
 static auto BindLearningRate(Class* bound, int)
     -> decltype(std::declval<SolverClass&>().GetLearningRate(), void()) {
@@ -100,6 +100,19 @@ static auto BindLearningRate(Class* bound, int)
 }
 template <typename SolverClass, typename Class>
 static void BindLearningRate(Class*, long) {}  // NOLINT(runtime/int)
+
+template <typename SolverClass, typename Class>
+static auto BindApplyUpdate(Class* bound, int)
+    -> decltype(std::declval<SolverClass&>().ApplyUpdate()) {
+  bound->def("apply_update",
+      [](SolverClass& self) {
+        NetLock lock(&self);
+        self.ApplyUpdate();
+      },
+      LongGuard());
+}
+template <typename SolverClass, typename Class>
+static void BindApplyUpdate(Class*, long) {}  // NOLINT(runtime/int)
 
 template <typename SolverClass>
 static void BindKind(py::module_* m, const char* name) {
@@ -123,8 +136,9 @@ static void BindParameters(py::module_* m) {
 
 void BindSolver(py::module_* m) {
   BindParameters(m);
-  py::class_<Solver, shared_ptr<Solver> >(*m, "Solver", py::dynamic_attr())
-      .def_property_readonly("net", &TheNet)
+  py::class_<Solver, shared_ptr<Solver> > solver(
+      *m, "Solver", py::dynamic_attr());
+  solver.def_property_readonly("net", &TheNet)
       .def_property_readonly("test_nets", &TheTestNets)
       .def_property_readonly("iter", &Solver::iter)
       .def_property_readonly("param", &Solver::param,
@@ -137,12 +151,6 @@ void BindSolver(py::module_* m) {
             self.Step(iterations);
           },
           LongGuard())
-      .def("apply_update",
-          [](Solver& self) {
-            NetLock lock(&self);
-            self.ApplyUpdate();
-          },
-          LongGuard())
       .def("restore", &Restore, Guard())
       .def("snapshot", &Solver::Snapshot, Guard())
       .def("share_weights",
@@ -150,6 +158,7 @@ void BindSolver(py::module_* m) {
             net->ShareTrainedLayersWith(self.net().get());
           },
           Guard());
+  BindApplyUpdate<Solver>(&solver, 0);
 
   typedef caffe::SGDSolver<Dtype> SGDSolver;
   py::class_<SGDSolver, Solver, shared_ptr<SGDSolver> > sgd(

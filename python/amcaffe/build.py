@@ -159,7 +159,7 @@ def build_pycaffe(root, jobs=None):
     """
     root = require_tree(root).root
     found = read_cache(root).get("pycaffe_binding", "no build, or one without the option")
-    if found != PYBIND11 or not (root / "build/CaffeConfig.cmake").exists():
+    if found != PYBIND11 or not (root / "build/pycaffe_flags.cmake").exists():
         raise BuildError(
             f"{root} is not built with pycaffe on pybind11, and its libcaffe may need a Python",
             found=f"pycaffe_binding = {found}",
