@@ -1,22 +1,26 @@
 # make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR)
-# make test    every test of ours, and Caffe's own on the patched tree (EXTRAS="torch cuda")
-# make setup   what both need: packages, environment, built Caffe      (CUDA=off)
+# make test    every test of ours, and Caffe's own on the patched tree (EXTRAS="torch bundle")
+# make setup   what both need: packages, environment, built Caffe      (CUDA=pip|system|off, CUDA_ARCH=90)
+# make test-gpu-build     a GPU build with CUDA of PyPI, as far as this machine runs it
+# make test-other-python  pycaffe in a Python that is not the system's
 # eval "$(make -s env)"   puts its python, caffe and $CAFFE_ROOT on this shell
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-# pycaffe links Debian's Boost.Python, which is built for Debian's own Python.
+# Debian's own, whose headers and venv are among the packages that a set-up installs.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 CUDA ?= auto
+CUDA_ARCH ?=
 SEEDS ?= 1
 FACES ?=
 EXTRAS ?=
 
-SETUP = PYTHONPATH=$(CURDIR)/python $(PYTHON) -m amcaffe.setup --cuda $(CUDA)
+SETUP = PYTHONPATH=$(CURDIR)/python $(PYTHON) -m amcaffe.setup --cuda $(CUDA) \
+	$(if $(CUDA_ARCH),--cuda-arch $(CUDA_ARCH))
 ENV = eval "$$($(SETUP) --env)"
 
-.PHONY: setup env demo test clean
+.PHONY: setup env demo test test-gpu-build test-other-python clean
 
 setup: bootstrap
 	@$(SETUP)
@@ -29,9 +33,20 @@ demo: setup
 	@$(ENV); python -m amcaffe.demo --out build/demo --seeds $(SEEDS) $(if $(FACES),--faces '$(FACES)')
 
 test: bootstrap
-	@$(SETUP) --tests $(if $(EXTRAS),--extras $(EXTRAS))
+	@$(SETUP) --tests all $(if $(EXTRAS),--extras $(EXTRAS))
 	@$(ENV); python -m pytest
 	@$(ENV); python tests/run_gtests.py
+
+test-gpu-build: CUDA = pip
+test-gpu-build: CUDA_ARCH = 90
+test-gpu-build: bootstrap
+	@$(SETUP) --tests ours
+	@$(ENV); python -m pytest tests/python/test_gpu_build.py tests/python/test_cuda_compiles.py \
+		tests/python/test_cudnn_algorithms.py tests/python/pycaffe
+	@$(ENV); python tests/run_gtests.py
+
+test-other-python: setup
+	@$(ENV); python tests/run_other_python.py
 
 # Removes what this checkout made; the cache outside it stays.
 clean:

@@ -11,9 +11,11 @@ from setuptools.command.build_py import build_py
 # and what a wheel therefore carries in amcaffe/_data.
 DATA = {
     "layers": ("*.hpp", "*.cpp", "*.cu"),
+    "layers/pycaffe": ("*.hpp", "*.cpp", "CMakeLists.txt"),
     "proto": ("*.proto",),
     "prototxt": ("*.prototxt",),
     "cmake": ("*",),
+    "python/requirements": ("cuda.txt",),
     "tests/layers": ("*.hpp", "*.cpp", "*.cu"),
 }
 

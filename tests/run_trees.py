@@ -21,7 +21,6 @@ from pathlib import Path
 from run_gtests import CPU_ONLY, gpus
 
 CHECKOUT = Path(__file__).absolute().parents[1]
-MARK = "// installed by amcaffe"
 REFUSED = 3  # exit status of amcaffe.errors.TreeError
 NOT_COPIED = (".git", "build", ".build_release", ".build_debug")
 
@@ -100,11 +99,10 @@ def try_tree(name, source, folder, install=(), build=(), jobs=None, all_tests=Fa
     outcome.install = "yes"
     installed = snapshot(copy)
 
-    arguments = [copy, "--cuda", "off", "--tests", "--no-register", *build]
+    tests = "--tests" if all_tests else "--our-tests"
+    arguments = [copy, "--cuda", "off", tests, "--no-register", *build]
     if jobs:
         arguments += ["--jobs", jobs]
-    if not all_tests:
-        arguments += ["-D", f"BUILD_only_tests={','.join(own_tests(copy))}"]
     status, output = runner.step("build", *arguments)
     if status:
         outcome.compile, outcome.failed = "failed: " + reason(output, copy, detail=True), True
@@ -148,16 +146,6 @@ def snapshot(root):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             found[name] = f"{path.stat().st_mode:o} {digest}"
     return found
-
-
-def own_tests(root):
-    """Names (as BUILD_only_tests takes them) of the test files that the installer wrote."""
-    tests = sorted(root.glob("src/caffe/test/test_*.cpp"))
-    return [
-        path.stem[len("test_"):]
-        for path in tests
-        if path.read_bytes().split(b"\n", 1)[0].strip() == MARK.encode()
-    ]  # fmt: skip
 
 
 def reason(output, root, detail=False):

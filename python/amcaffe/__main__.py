@@ -6,9 +6,12 @@ import sys
 from amcaffe import __version__, cli
 
 STEPS = {
+    "doctor": "what is here to build Caffe with, what is missing, and what brings it",
     "fetch": "get a pinned Caffe source tree",
     "install": "patch the layers, proto and compatibility edits into a Caffe tree",
     "build": "configure and compile a Caffe tree; put caffe and pycaffe in this environment",
+    "convert": "caffemodels and solverstates of another fork, for this tree; what a file holds",
+    "bundle": "a folder with caffe, pycaffe and all they need, for another machine",
     "faces": "make a folder of made-up people",
     "dataset": "lists, and splits by identity, from a folder of people",
     "prototxt": "render solvers and nets",

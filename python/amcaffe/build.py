@@ -19,12 +19,13 @@ from amcaffe.errors import BuildError
 from amcaffe.files import atomic_write
 from amcaffe.pycaffe_binding import BOOST, OURS, PYBIND11, choose_binding, require_pybind11
 from amcaffe.toolchain import APT_HINT, Cuda, find_cuda, generator, require_cmake
-from amcaffe.tree import require_tree
+from amcaffe.tree import MARK, require_tree
 
 LOG_NAME = "amcaffe-build.log"
 PTH_NAME = "amcaffe_pycaffe.pth"
 TOOLKIT = "CUDA_TOOLKIT_ROOT_DIR"
 CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
+ALL_TESTS, OUR_TESTS = "all", "ours"
 
 
 def configure_options(root, cuda, python=sys.executable, binding=PYBIND11):
@@ -86,13 +87,22 @@ def choose_cuda(choice, root, say=print):
     return cuda
 
 
-def build(root, cuda, tests=False, defines=(), jobs=None, say=print, binding=None):
+def our_tests(root):
+    """Names, as BUILD_only_tests has them, of the gtests that the installer wrote into a tree."""
+    return [
+        path.stem[len("test_") :]
+        for path in sorted(Path(root).glob("src/caffe/test/test_*.cpp"))
+        if path.read_bytes().startswith(MARK)
+    ]
+
+
+def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None):
     """Configure and compile a tree in its build folder.
 
     Args:
         root: Caffe tree.
         cuda: toolchain.Cuda.
-        tests: compile the gtest binary too.
+        tests: compile gtests too: ALL_TESTS, or OUR_TESTS for those of this package alone.
         defines: further KEY=VALUE options for CMake; they win.
         jobs: compilers at a time; None: a processor each.
         say: function of one line.
@@ -120,6 +130,8 @@ def build(root, cuda, tests=False, defines=(), jobs=None, say=print, binding=Non
     cmake = require_cmake()
     binding = choose_binding(root, binding, say)
     options = configure_options(root, cuda, binding=binding)
+    if tests:
+        options["BUILD_only_tests"] = ",".join(our_tests(root)) if tests == OUR_TESTS else ""
     options.update(define.split("=", 1) for define in defines)
     if _drop_other_toolkit(root, options):
         say("configuring anew: it was configured with another CUDA toolkit, or with none")
@@ -357,7 +369,14 @@ def main(argv):
         action="store_true",
         help="only pycaffe, for one more Python: the one that runs this, beside those that have it",
     )
-    arguments.add_argument("--tests", action="store_true", help="compile Caffe's gtests too")
+    gtests = arguments.add_mutually_exclusive_group()
+    gtests.add_argument(
+        "--tests", action="store_const", const=ALL_TESTS, help="compile the gtests too"
+    )
+    gtests.add_argument(
+        "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
+        help="of the gtests, those of this package alone",
+    )  # fmt: skip
     arguments.add_argument("--jobs", type=int, metavar="N", help="compilers at a time")
     arguments.add_argument(
         "-D", dest="defines", action="append", default=[], metavar="KEY=VALUE", help="for CMake"

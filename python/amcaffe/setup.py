@@ -27,11 +27,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = CHECKOUT / "cmake/debian-packages.txt"
 REQUIREMENTS = CHECKOUT / "python/requirements"
 ALWAYS = ("run", "test")  # of the files there; an extra is another
-EXTRAS = ("torch", "cuda")
+EXTRAS = ("torch", "bundle")
 
 # What a built tree is made from, beside the pinned source that fetch.py names.
-TREE_INPUTS = ("layers", "proto", "tests/layers", "python/amcaffe/install") + tuple(
-    f"python/amcaffe/{name}.py" for name in ("fetch", "tree", "resources", "toolchain", "build", "proto_parse")
+MODULES = (
+    "build", "cmake_cache", "cuda_wheels", "fetch", "proto_parse", "pycaffe_binding", "resources",
+    "toolchain", "tree",
+)  # fmt: skip
+TREE_INPUTS = ("layers", "proto", "cmake", "tests/layers", "python/amcaffe/install") + tuple(
+    f"python/amcaffe/{name}.py" for name in MODULES
 )
 
 
@@ -56,15 +60,17 @@ def content_key(paths, *facts):
 class Setup:
     """Where this checkout's environment and Caffe tree lie, and how they are made."""
 
-    def __init__(self, cuda="auto"):
-        self.cuda = cuda
+    def __init__(self, cuda="auto", cuda_arch=None):
+        self.cuda, self.cuda_arch = cuda, cuda_arch
         self.cache = cache_folder()
         facts = (sys.executable, platform.python_version())
         requirements = [REQUIREMENTS / f"{name}.txt" for name in ALWAYS]
         self.venv = self.cache / f"venv-{content_key(requirements, *facts)}"
-        toolkit = None if cuda == "off" else find_cuda().root
         inputs = [CHECKOUT / name for name in TREE_INPUTS]
-        self.root = self.cache / f"caffe-{content_key(inputs, self.venv.name, toolkit)}"
+        inputs += [REQUIREMENTS / "cuda.txt"] if cuda == "pip" else []
+        toolkit = find_cuda().root if cuda in ("auto", "system") else cuda
+        key = content_key(inputs, self.venv.name, toolkit, cuda_arch)
+        self.root = self.cache / f"caffe-{key}"
         self.source = self.cache / f"source-{fetch.COMMIT[:12]}"  # the tree as it came
         self.python = self.venv / "bin/python"
 
@@ -78,11 +84,11 @@ class Setup:
             "AMCAFFE_TEST_TREE": str(self.source),
         }
 
-    def make(self, tests=False, extras=()):
+    def make(self, tests=None, extras=()):
         """Make what is missing; a second call does nothing.
 
         Args:
-            tests: Caffe's gtests too.
+            tests: gtests too: "all", or "ours" for those of this package alone.
             extras: of EXTRAS: further Python packages.
         Raises: StepError: a step failed; what was made stays and the next call goes on.
         """
@@ -112,13 +118,15 @@ class Setup:
         environment.setdefault("CCACHE_DIR", str(self.cache / "ccache"))
         if not self.source.exists():
             self._step("fetch", self.source, environment=environment)
-        ready = self.root / "build" / ("amcaffe-ready-tests" if tests else "amcaffe-ready")
+        ready = self.root / "build" / (f"amcaffe-ready-{tests}" if tests else "amcaffe-ready")
         if ready.exists():
             return
         if not self.root.exists():
             self._step("fetch", self.root, "--source", self.source, environment=environment)
         self._step("install", self.root, environment=environment)
-        arguments = [self.root, "--cuda", self.cuda, "--no-register"] + ["--tests"] * tests
+        arguments = [self.root, "--cuda", self.cuda, "--no-register"]
+        arguments += ["--cuda-arch", self.cuda_arch] if self.cuda_arch else []
+        arguments += [{"all": "--tests", "ours": "--our-tests"}[tests]] if tests else []
         self._step("build", *arguments, environment=environment)
         (self.root / "build/amcaffe-commit").write_text(fetch.COMMIT + "\n")  # fetch checked it
         (self.root / "build/amcaffe-ready").touch()
@@ -204,13 +212,14 @@ def main(argv):
         'python3 -m amcaffe.setup && eval "$(python3 -m amcaffe.setup --env)"',
     )
     arguments.add_argument("--env", action="store_true", help="only print lines for a shell's eval")
-    arguments.add_argument("--tests", action="store_true", help="compile Caffe's gtests too")
+    arguments.add_argument("--tests", choices=("all", "ours"), help="compile the gtests too")
     arguments.add_argument(
         "--extras", nargs="*", choices=EXTRAS, default=[], help="further Python packages"
     )
-    arguments.add_argument("--cuda", choices=("auto", "on", "off"), default="auto")
+    arguments.add_argument("--cuda", choices=("auto", "pip", "system", "off"), default="auto")
+    arguments.add_argument("--cuda-arch", metavar="ARCH[,ARCH]", help="as amcaffe.build has it")
     options = arguments.parse_args(argv)
-    setup = Setup(options.cuda)
+    setup = Setup(options.cuda, options.cuda_arch)
     if options.env:
         for name, value in setup.environment().items():
             print(f"export {name}={shlex.quote(value)}")

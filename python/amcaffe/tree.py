@@ -9,6 +9,7 @@ from amcaffe.errors import TreeError
 PROTO = "src/caffe/proto/caffe.proto"
 LAYER = "include/caffe/layer.hpp"
 FACTORY = "include/caffe/layer_factory.hpp"
+MARK = b"// installed by amcaffe"  # the first line of each C++ file of ours
 REQUIRED = (PROTO, LAYER, FACTORY, "include/caffe/common.hpp", "src/caffe/layers", "src/caffe/util")
 
 _COMMENT_OR_STRING = re.compile(

@@ -7,9 +7,8 @@ from pathlib import PurePosixPath
 
 from amcaffe.errors import AmcaffeError
 from amcaffe.resources import resource_dir
-from amcaffe.tree import without_comments
+from amcaffe.tree import MARK, without_comments
 
-MARK = b"// installed by amcaffe"
 MARK_IN_CMAKE = b"# installed by amcaffe"
 LAYERS, TESTS, CMAKE = "layers", "tests/layers", "cmake"
 PYCAFFE = "layers/pycaffe"
