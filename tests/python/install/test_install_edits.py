@@ -46,6 +46,12 @@ SAMPLES = {
         ("cmake_minimum_required(VERSION 2.8.7...3.10)",
          "cmake_minimum_required(VERSION 2.8.7...3.10)"),
     ],
+    "protobuf-3.21 byte limit": [
+        ("input->SetTotalBytesLimit(kProtoReadBytesLimit, 1073741823);",
+         "input->SetTotalBytesLimit(kProtoReadBytesLimit);"),
+        ("input.SetTotalBytesLimit(size, size);", "input.SetTotalBytesLimit(size);"),
+        ("input.SetTotalBytesLimit(size);", "input.SetTotalBytesLimit(size);"),
+    ],
     "boost-1.89 without boost_system": [
         ("find_package(Boost 1.54 REQUIRED COMPONENTS system thread filesystem)",
          "find_package(Boost 1.54 REQUIRED COMPONENTS thread filesystem"

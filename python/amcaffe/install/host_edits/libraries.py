@@ -1,16 +1,17 @@
 """protobuf, Boost, glog and the other C++ libraries."""
 
-from amcaffe.install.host_edits.edit import HostEdit
+from amcaffe.install.host_edits.edit import CPP, HostEdit
 
 EDITS = (
     HostEdit(
         "protobuf-3.21 byte limit",
         "SetTotalBytesLimit lost its second argument, a threshold for warnings",
-        ("src/caffe/util/io.cpp",),
+        CPP,
         ((
-            "SetTotalBytesLimit(kProtoReadBytesLimit, 536870912)",
-            "SetTotalBytesLimit(kProtoReadBytesLimit)",
+            r"\bSetTotalBytesLimit\((\w+), *\w+\)",
+            r"SetTotalBytesLimit(\1)",
         ),),
+        regex=True,
     ),
     HostEdit(
         "protobuf-22 links abseil",
