@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 
 from amcaffe import cli
@@ -92,10 +93,10 @@ def _parser():
 
 
 def _pair(text):
-    old, equals, new = text.partition("=")
-    if not (equals and old and new):
+    pair = re.fullmatch(r"(\w+)=(\w+)", text, re.ASCII)
+    if not pair:
         raise argparse.ArgumentTypeError(f"{text!r} is not TYPE=OTHER")
-    return old, new
+    return pair.groups()
 
 
 def _count(text):

@@ -284,10 +284,7 @@ def _add(schema, text):
         if kind == "enum":
             name, _, rest = rest.partition(" ")
             values = schema.enums.setdefault(name, {})
-            for value, number, _, _ in _FIELD.findall(rest):
-                for other in [one for one, old in values.items() if old == int(number)]:
-                    del values[other]
-                values[value] = int(number)
+            values.update((value, int(number)) for value, number, _, _ in _FIELD.findall(rest))
         elif kind:
             message = schema.messages.setdefault(kind, MessageType(kind))
             for name, number, type_name, mark in _FIELD.findall(rest):

@@ -38,12 +38,14 @@ class LayerTranscoder(Transcoder):
         self._types, self._iteration, self._registered = types or {}, iteration, registered
         self._history = frozenset(history)
         self._names = {f"{_snake(a)}_param": f"{_snake(b)}_param" for a, b in self._types.items()}
-        self._seen, self._counted, self._notes = set(), False, []
+        self._seen, self._counted, self._plain, self._notes = set(), False, 0, []
 
     @property
     def notes(self):
         """Lines on what was added, what will not load, and what was asked for in vain."""
         notes = list(self._notes)
+        if self._plain:
+            notes.append(f"{self._plain} of NVIDIA's raw blobs became what every Caffe reads")
         for old in self._types:
             if old not in self._seen:
                 notes.append(f"no layer is of type {shown(old.encode())}")
@@ -74,7 +76,9 @@ class LayerTranscoder(Transcoder):
         number = value and wire.read_varint(self.data, value.value, value.end)[0]
         names = self.source.enums.get(source.by_name[beside].type, {}) if value else {}
         kind = next((name for name, one in names.items() if one == number), None)
-        return write_plainly(out, self.data, field, here.name, kind, self.target.messages[BLOB])
+        done = write_plainly(out, self.data, field, here.name, kind, self.target.messages[BLOB])
+        self._plain += done
+        return done
 
     def before(self, out, source, here, index):
         if (source.name, here.name) == (STATE, "history"):

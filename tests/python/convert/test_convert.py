@@ -237,6 +237,15 @@ layer { name: "loss" type: "EuclideanLoss" bottom: "out" bottom: "y" top: "loss"
         plan("f", memoryview(state.SerializeToString()), other.schema, here.schema, model=model)
 
 
+def test_only_an_annealed_margin_gets_a_count(here):
+    net = here.classes["NetParameter"]()
+    margin = net.layer.add(name="m", type="LabelSpecificAdd").label_specific_add_param
+    margin.bias = -0.35
+    net.layer.add(name="other", type="Other").label_specific_add_param.bias_base = 1
+    data = net.SerializeToString()
+    assert planned(data, fork_schema("happynear"), here.schema) == data
+
+
 def test_a_count_that_is_there_stays(here, model, patched_caffe, tmp_path):
     (tmp_path / "net.prototxt").write_text(ANNEALED)
     net = patched_caffe.Net(str(tmp_path / "net.prototxt"), patched_caffe.TRAIN)
@@ -246,6 +255,12 @@ def test_a_count_that_is_there_stays(here, model, patched_caffe, tmp_path):
         iteration=3,
     )  # fmt: skip
     assert not conversion.output.changed
+    data = memoryview((tmp_path / "here.caffemodel").read_bytes())
+    lines = plan("f", data, here.schema, fork_schema("happynear")).lines
+    assert lines == [
+        'note: layer 4 "margin" keeps its count in a blob, for which happynear has no use: Caffe '
+        "loads the file there if the net's layer has another name"
+    ]
 
 
 def test_fields_that_the_target_lacks_are_refused_one_by_one(here, model):

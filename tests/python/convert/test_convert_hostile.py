@@ -88,6 +88,11 @@ def test_nesting_has_an_end():
     assert "messages nested deeper than 100" in refusal(data, schema, schema)
 
 
+def test_a_result_that_protobuf_would_not_read(monkeypatch):
+    monkeypatch.setattr("amcaffe.wire.MAX_FILE", len(MODEL) - 1)
+    assert "would be too long for protobuf" in refusal(MODEL)
+
+
 def test_countless_unknown_fields_end_in_one_error():
     data = layer(*(field(number, 1) for number in range(5000, 7000)))
     assert "more than 1000 unknown or unfit fields" in refusal(data)
