@@ -108,7 +108,7 @@ def version(python, environment):
 def unpacked(scratch, environment):
     """Debian 11's Python 3.9 below the scratch folder, from the mirror that apt is set up with.
 
-    Adds to the environment where its libraries lie.
+    Adds to the environment where its libraries and the other half of its headers lie.
     """
     apt, root = scratch / "apt", scratch / "debian"
     for folder in (apt / "lists/partial", apt / "cache/archives/partial", root):
@@ -135,7 +135,7 @@ def unpacked(scratch, environment):
     libraries = root / "usr/lib" / subprocess.run(
         ["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    environment["LD_LIBRARY_PATH"] = str(libraries)
+    environment.update(LD_LIBRARY_PATH=str(libraries), CPATH=str(root / "usr/include"))
     return str(root / "usr/bin/python3.9")
 
 
