@@ -43,11 +43,17 @@ def main(argv):
 def schema_of(where):
     """The Schema of a fork's name, of a caffe.proto, or of a Caffe tree.
 
-    Raises: InputError: none of the three. TreeError: a caffe.proto that cannot be read.
+    Raises: InputError: none of the three, or two. TreeError: a caffe.proto that cannot be read.
     """
+    exists = os.path.exists(where)
+    if where in FORKS and exists:
+        raise InputError(
+            f"{where} is a fork known by name, and there is a file or folder of that name here",
+            hint=f"write ./{where} for what is here; for the fork, run this in another folder",
+        )
     if where in FORKS:
         return fork_schema(where)
-    if not os.path.exists(where):
+    if not exists:
         raise InputError(
             f"{where} is no file and no folder, and no fork known by name",
             expected=f"a caffe.proto, a Caffe tree, or one of {', '.join(FORKS)}",

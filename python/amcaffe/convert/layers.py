@@ -46,9 +46,9 @@ class LayerTranscoder(Transcoder):
         notes = list(self._notes)
         if self._plain:
             notes.append(f"{self._plain} of NVIDIA's raw blobs became what every Caffe reads")
-        for old in self._types:
-            if old not in self._seen:
-                notes.append(f"no layer is of type {shown(old.encode())}")
+        for old, new in self._types.items():
+            found = f"layers of type {old} became {new}"
+            notes.append(found if old in self._seen else f"no layer is of type {old}")
         if self._iteration is not None and not self._counted:
             notes.append("no layer took --iteration: none is annealed and lacks its count")
         return notes

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from amcaffe.convert import main
+from amcaffe.convert import main, schema_of
 from amcaffe.convert.forks import fork_schema
 from amcaffe.convert.layers import registered_types
 from amcaffe.convert.run import convert, plan
@@ -353,9 +353,11 @@ def test_registered_types_are_those_of_the_tree(stock_caffe):
 def test_options_that_nothing_came_of_are_told(here, model):
     _, path, _ = model
     data = memoryview(path.read_bytes())
-    lines = plan("f", data, here.schema, here.schema, types={"A": "B"}, iteration=1).lines
+    types = {"Input": "Source", "A": "B"}
+    lines = plan("f", data, here.schema, here.schema, types=types, iteration=1).lines
     assert lines == [
-        'note: no layer is of type "A"',
+        "note: layers of type Input became Source",
+        "note: no layer is of type A",
         "note: no layer took --iteration: none is annealed and lacks its count",
     ]
     with pytest.raises(InputError, match="is a caffemodel itself"):
@@ -389,6 +391,18 @@ def test_a_failure_leaves_the_old_output(here, model, tmp_path):
     with pytest.raises(InputError):
         convert(path, here.schema, fork_schema("upstream"), out)
     assert out.read_bytes() == b"old" and len(list(tmp_path.glob("*old*"))) == 1
+
+
+def test_a_name_of_two_things_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert schema_of("ssd").origin == "ssd"
+    (tmp_path / "ssd").mkdir()
+    with pytest.raises(InputError, match="is a fork known by name, and there is a file or folder"):
+        schema_of("ssd")
+    with pytest.raises(InputError, match="cannot read ssd/src"):
+        schema_of("./ssd")
+    with pytest.raises(InputError, match="no fork known by name"):
+        schema_of("sdd")
 
 
 def test_missing_options_are_named(monkeypatch):
