@@ -6,7 +6,7 @@ import pytest
 from standins import MARK, edit, mtimes, snapshot, write_files
 
 from amcaffe.errors import InputError
-from amcaffe.install import main
+from amcaffe.install import disk, main, transaction
 from amcaffe.install.choices import Choices, from_dict
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.host_layers import HOST_LAYERS
@@ -201,6 +201,22 @@ def test_check_finds_a_changed_line_of_ours(install, tree, capsys, path, old, ne
     capsys.readouterr()
     assert install("--check") == 11
     assert f"  {path} is not as it was installed\n" in capsys.readouterr().out
+
+
+def test_check_after_a_kill_says_so_and_touches_nothing(install, tree, capsys, monkeypatch):
+    def killed(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "recover", lambda tree: [])
+        patch.setattr(disk, "remove_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            install()
+    before = mtimes(tree)
+    capsys.readouterr()
+    assert install("--check") == 11
+    assert "an installation was interrupted; the next run undoes it" in capsys.readouterr().out
+    assert mtimes(tree) == before
 
 
 def test_check_finds_what_was_put_back_or_deleted(install, tree, capsys):
