@@ -42,6 +42,7 @@ def configure_options(root, cuda, python=sys.executable, binding=PYBIND11):
         "CMAKE_BUILD_TYPE": "Release",
         "BLAS": "Open",
         "BUILD_docs": "OFF",
+        "BUILD_python": "ON",  # a tree may have it off, as OpenPose's does
         "python_version": "3",
         "PYTHON_EXECUTABLE": python,
         "pycaffe_binding": binding,

@@ -122,4 +122,18 @@ EDITS = (
             "resize(im_std, new_dims, order=interp_order, mode='constant')",
         ),),
     ),
+    HostEdit(
+        "pybind11 submodule that is not there",
+        "OpenPose's second Python module needs a git submodule, which only a full clone has",
+        ("op/CMakeLists.txt",),
+        (
+            (
+                "if (BUILD_python)\n\tadd_subdirectory(pybind11)\n",
+                "if (BUILD_python AND\n"
+                '    EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/pybind11/CMakeLists.txt")\n'
+                "\tadd_subdirectory(pybind11)\n",
+            ),
+            ("endif (BUILD_python)", "endif ()"),
+        ),
+    ),
 )
