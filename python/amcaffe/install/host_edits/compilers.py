@@ -25,4 +25,20 @@ EDITS = (
         ),),
         regex=True,
     ),
+    HostEdit(
+        "clang-16 and older Boost",
+        "Boost.MPL before 1.83 leaves an enum's range, which clang takes for an error since 16",
+        ("cmake/Dependencies.cmake",),
+        (
+            (
+                "find_package(Threads REQUIRED)\n",
+                "find_package(Threads REQUIRED)\n"
+                'if(CMAKE_CXX_COMPILER_ID MATCHES "Clang"\n'
+                "   AND NOT CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16\n"
+                "   AND Boost_VERSION_STRING VERSION_LESS 1.83)\n"
+                "  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-enum-constexpr-conversion>)\n"
+                "endif()\n",
+            ),
+        ),
+    ),
 )
