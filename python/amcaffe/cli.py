@@ -1,11 +1,13 @@
 """What every step's command line shares: the parser's shape, and how errors end it."""
 
 import argparse
+import os
 import sys
 
 from amcaffe.errors import AmcaffeError
 
 INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl-C
+NO_READER = 141  # and for one whose output nobody reads any more, as before `| head`
 
 
 def parser(step, description, example):
@@ -25,10 +27,15 @@ def run(step, main, argv=None):
         step: name of the step, for the first word of an error.
         main: function of a list of arguments that returns None or an int.
     Returns: int exit status: main's own, an AmcaffeError's, 1 where the disk or the system
-        refused something, or 130 on Ctrl-C.
+        refused something, 130 on Ctrl-C, or 141 where nobody reads the output any more.
     """
     try:
-        return main(sys.argv[1:] if argv is None else argv) or 0
+        status = main(sys.argv[1:] if argv is None else argv) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush
+        return NO_READER
     except AmcaffeError as error:
         print(f"amcaffe {step}: {error}", file=sys.stderr)
         return error.exit_status

@@ -9,6 +9,8 @@ from amcaffe.errors import TreeError
 PROTO = "src/caffe/proto/caffe.proto"
 LAYER = "include/caffe/layer.hpp"
 FACTORY = "include/caffe/layer_factory.hpp"
+# What a build inside the sources left, and what hides the header that the next one generates.
+STALE_HEADERS = ("include/caffe/proto/caffe.pb.h", "src/caffe/proto/caffe.pb.h")
 MARK = b"// installed by amcaffe"  # the first line of each C++ file of ours
 REQUIRED = (PROTO, LAYER, FACTORY, "include/caffe/common.hpp", "src/caffe/layers", "src/caffe/util")
 

@@ -57,3 +57,17 @@ def test_each_step_helps_with_an_example_under_both_names(step):
             [sys.executable, "-m", *command, "--help"], capture_output=True, text=True
         )
         assert done.returncode == 0 and "example:" in done.stdout, done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    script = (
+        "import sys\nfrom amcaffe import cli\n"
+        "sys.exit(cli.run('convert', lambda argv: [print('line') for _ in range(100000)] and 0, []))"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with writer:
+        assert writer.stdout.readline() == b"line\n"
+        writer.stdout.close()
+        assert writer.stderr.read() == b"" and writer.wait() == cli.NO_READER

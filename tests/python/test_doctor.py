@@ -17,6 +17,7 @@ from amcaffe.doctor.libraries import LIBRARIES, find_libraries
 from amcaffe.doctor.tools import find_tools
 from amcaffe.errors import BuildError
 from amcaffe.resources import resource_dir
+from amcaffe.tree import STALE_HEADERS
 
 HEADERS = {
     "boost/version.hpp": '#define BOOST_LIB_VERSION "1_83"\n',
@@ -359,7 +360,7 @@ def test_a_source_that_is_newer_than_the_build_is_named(tree):
 
 
 def test_generated_headers_among_the_sources_are_a_problem(tree):
-    stale = tree / trees.STALE[0]
+    stale = tree / STALE_HEADERS[0]
     stale.parent.mkdir(parents=True)
     stale.write_text("")
     found = by_name(trees.find_tree(str(tree)))["generated files"]

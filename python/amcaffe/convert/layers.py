@@ -14,11 +14,9 @@ from amcaffe.convert.meaning import foreign
 from amcaffe.convert.modelfile import STATE, shown
 from amcaffe.convert.raw import write_plainly
 from amcaffe.convert.transcode import MAX_PROBLEMS, Transcoder
-from amcaffe.tree import CaffeTree, without_comments
+from amcaffe.tree_layers import snake
 
 LAYER, BLOB = "LayerParameter", "BlobProto"
-_SOURCES = ("src/caffe/**/*.cpp", "src/caffe/**/*.cu")
-_REGISTER = re.compile(r"\bREGISTER_LAYER_(?:CLASS|CREATOR)\w*\s*\(\s*(\w+)\s*[,)]")
 
 
 class LayerTranscoder(Transcoder):
@@ -37,7 +35,7 @@ class LayerTranscoder(Transcoder):
         super().__init__(data, source, target)
         self._types, self._iteration, self._registered = types or {}, iteration, registered
         self._history = frozenset(history)
-        self._names = {f"{_snake(a)}_param": f"{_snake(b)}_param" for a, b in self._types.items()}
+        self._names = {f"{snake(a)}_param": f"{snake(b)}_param" for a, b in self._types.items()}
         self._seen, self._counted, self._plain, self._notes = set(), False, 0, []
 
     @property
@@ -143,16 +141,3 @@ class LayerTranscoder(Transcoder):
     def _note(self, line):
         if len(self._notes) < MAX_PROBLEMS:
             self._notes.append(f"{self.where()} {line}")
-
-
-def registered_types(root):
-    """The layer types that a Caffe tree's sources register; None: there are no sources."""
-    tree, found = CaffeTree(root), set()
-    for path in tree.glob(*_SOURCES):
-        found.update(_REGISTER.findall(without_comments(tree.peek(path))))
-    return found or None
-
-
-def _snake(name):
-    """A layer type as it is in its parameter's name: InnerProduct is inner_product."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

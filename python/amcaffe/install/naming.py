@@ -3,10 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-
-def snake(name):
-    """The file and field stem of a type, as Caffe writes it: L2Normalize is l2_normalize."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+from amcaffe.tree_layers import snake
 
 
 def renamed(text, names):

@@ -4,9 +4,8 @@ import re
 import subprocess
 
 from amcaffe.install.proto_merge import FREELY_NUMBERED
-from amcaffe.tree import PROTO, without_comments
+from amcaffe.tree import PROTO, STALE_HEADERS, without_comments
 
-HEADERS = ("include/caffe/proto/caffe.pb.h", "src/caffe/proto/caffe.pb.h")
 MODULE = "python/caffe/proto/caffe_pb2.py"
 PROJECTS = ("*/*.vcxproj", "*/*/*.vcxproj")
 
@@ -27,7 +26,7 @@ def warnings(tree, old, plan):
 
 def _generated(tree, plan):
     """Files that protoc made of another caffe.proto and that hide the ones a build makes."""
-    for path in HEADERS:
+    for path in STALE_HEADERS:
         if (tree.root / path).exists():
             yield f"{path} is a generated file that hides the one a build makes: delete it"
     module = tree.root / MODULE

@@ -5,9 +5,8 @@ from pathlib import PurePosixPath
 from typing import Dict, FrozenSet, List, Tuple
 
 from amcaffe.install.host_layers import HOST_LAYERS
-from amcaffe.install.naming import snake
 from amcaffe.install.sources import Source, own_sources
-from amcaffe.install.tree_layers import registrations
+from amcaffe.tree_layers import registrations, snake
 
 
 @dataclass(frozen=True)

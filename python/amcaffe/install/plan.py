@@ -28,7 +28,7 @@ from amcaffe.install.record import (
 )
 from amcaffe.install.selection import Host, select
 from amcaffe.install.sources import is_marked
-from amcaffe.install.tree_layers import layers_of
+from amcaffe.tree_layers import layers_of
 from amcaffe.resources import resource_dir
 from amcaffe.tree import PROTO, require_our_interface
 

@@ -7,9 +7,9 @@ import pytest
 
 from amcaffe.convert import main, schema_of
 from amcaffe.convert.forks import fork_schema
-from amcaffe.convert.layers import registered_types
 from amcaffe.convert.run import convert, plan
 from amcaffe.errors import InputError
+from amcaffe.tree_layers import registered_types
 
 NET = """
 name: "net"

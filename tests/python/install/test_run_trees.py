@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from standins import edit
 
+from amcaffe.build import our_tests
+
 TESTS = Path(__file__).parents[2]
 
 
@@ -64,11 +66,11 @@ def test_a_file_that_uninstalling_leaves_changed_is_named(
     assert outcome.uninstall == "1 files differ: src/caffe/proto/caffe.proto"
 
 
-def test_only_the_tests_that_we_installed_are_built(run_trees, full_tree, install_ours):
+def test_only_the_tests_that_we_installed_are_built(full_tree, install_ours):
     (full_tree / "src/caffe/test").mkdir(exist_ok=True)
     (full_tree / "src/caffe/test/test_net.cpp").write_text("// Caffe's\n")
     install_ours("--as", "Normalize=L2Normalize")
-    names = run_trees.own_tests(full_tree)
+    names = our_tests(full_tree)
     assert "combined_margin_layer" in names
     assert "net" not in names
 

@@ -1,10 +1,10 @@
-"""The layers that a tree has: what registers each type, and what defines each class."""
+"""The layers that a tree has: what registers each type, what defines each class, how it is spelt."""
 
 import re
 from dataclasses import dataclass
 from typing import Dict, List
 
-from amcaffe.tree import without_comments
+from amcaffe.tree import CaffeTree, without_comments
 
 CODE = ("src/caffe/**/*.cpp", "src/caffe/**/*.cu", "include/caffe/**/*.hpp")
 
@@ -27,6 +27,11 @@ class TreeLayers:
 
     registered: Dict[str, List[Place]]
     classes: Dict[str, Place]
+
+
+def snake(name):
+    """The file and field stem of a type, as Caffe writes it: L2Normalize is l2_normalize."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def registrations(code):
@@ -55,3 +60,13 @@ def layers_of(tree, ours):
             line = code.count("\n", 0, match.start()) + 1
             found.classes.setdefault(match.group(1), Place(path, line))
     return found
+
+
+def registered_types(root):
+    """The layer types that the sources of a Caffe tree register; None: there are no sources."""
+    found = layers_of(CaffeTree(root), ())
+    return {
+        kind
+        for kind, places in found.registered.items()
+        if not all(place.path.endswith(".hpp") for place in places)  # where the macros are
+    } or None
