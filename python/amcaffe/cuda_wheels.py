@@ -44,7 +44,7 @@ def install_wheels(say=print):
             expected="Linux on " + " or ".join(MACHINES),
             hint="install NVIDIA's toolkit and build with --cuda system",
         )
-    say(f"taking {', '.join(missing)} from PyPI into {sys.prefix}: about 1.3 GB")
+    say(f"taking {', '.join(missing)} from PyPI into {sys.prefix}: 2.4 GB once unpacked")
     command = [sys.executable, "-m", "pip", "install", *missing]
     say("$ " + " ".join(command))
     status = subprocess.run(command, stdin=subprocess.DEVNULL).returncode

@@ -31,11 +31,12 @@ EXTRAS = ("torch", "bundle")
 
 # What a built tree is made from, beside the pinned source that fetch.py names.
 MODULES = (
-    "build", "cmake_cache", "cuda_wheels", "fetch", "proto_parse", "pycaffe_binding", "resources",
+    "cmake_cache", "cuda_wheels", "fetch", "proto_parse", "pycaffe_binding", "resources",
     "toolchain", "tree", "tree_layers",
 )  # fmt: skip
-TREE_INPUTS = ("layers", "proto", "cmake", "tests/layers", "python/amcaffe/install") + tuple(
-    f"python/amcaffe/{name}.py" for name in MODULES
+TREE_INPUTS = (
+    *("layers", "proto", "cmake", "tests/layers", "python/amcaffe/install", "python/amcaffe/build"),
+    *(f"python/amcaffe/{name}.py" for name in MODULES),
 )
 
 

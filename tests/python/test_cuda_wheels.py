@@ -1,4 +1,4 @@
-"""A toolkit of wheels, made of stand-ins; tests/run_gpu_build.py builds with the real ones."""
+"""A toolkit of wheels, made of stand-ins; `make test-gpu-build` builds with the real ones."""
 
 import os
 import subprocess

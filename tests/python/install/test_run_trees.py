@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from standins import edit
 
-from amcaffe.build import our_tests
+from amcaffe.build.compile import our_tests
 
 TESTS = Path(__file__).parents[2]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from standins import HOST, write_files
 
-from amcaffe import build
+import amcaffe
+from amcaffe.build import compile, configure, environment, logged, main
 from amcaffe.errors import BuildError, TreeError
 from amcaffe.toolchain import Cuda
 
@@ -25,7 +26,7 @@ b.cpp:7:5: error: 'CV_LOAD_IMAGE_COLOR' was not declared in this scope
     7 |     CV_LOAD_IMAGE_COLOR
 c.cpp:9:5: error: another
 """
-    assert build.first_error(log).splitlines()[0].startswith("b.cpp:7:5: error:")
+    assert logged.first_error(log).splitlines()[0].startswith("b.cpp:7:5: error:")
 
 
 @pytest.mark.parametrize(
@@ -37,26 +38,26 @@ c.cpp:9:5: error: another
     ],
 )
 def test_errors_of_cmake_and_of_the_linker_are_recognised(line):
-    assert build.first_error(f"fine\n{line}\nmore\n").splitlines()[0] == line
+    assert logged.first_error(f"fine\n{line}\nmore\n").splitlines()[0] == line
 
 
 def test_a_log_without_a_known_error_gives_its_last_lines():
-    assert build.first_error("\n".join(map(str, range(20)))) == "\n".join(map(str, range(12, 20)))
+    assert logged.first_error("\n".join(map(str, range(20)))) == "\n".join(map(str, range(12, 20)))
 
 
 @pytest.mark.parametrize(
     "line, percent", [("[3/112] Building", 2), ("[ 57%] Built", 57), ("-- Found Boost", None)]
 )
 def test_progress_is_read_from_ninja_and_from_make(line, percent):
-    assert build._percentage(line) == percent
+    assert logged.percentage(line) == percent
 
 
 def test_a_build_without_cuda_is_cpu_only_and_with_it_names_the_toolkit(tmp_path):
-    assert build.configure_options(tmp_path, CPU)["CPU_ONLY"] == "ON"
-    options = build.configure_options(tmp_path, Cuda(tmp_path, "found"))
+    assert configure.configure_options(tmp_path, CPU)["CPU_ONLY"] == "ON"
+    options = configure.configure_options(tmp_path, Cuda(tmp_path, "found"))
     assert options["CPU_ONLY"] == "OFF" and options["CUDA_TOOLKIT_ROOT_DIR"] == str(tmp_path)
     assert "USE_NCCL" not in options
-    assert build.configure_options(tmp_path, Cuda(tmp_path, "", has_nccl=True))["USE_NCCL"] == "ON"
+    assert configure.configure_options(tmp_path, Cuda(tmp_path, "", has_nccl=True))["USE_NCCL"] == "ON"
 
 
 def configured_with(root, toolkit):
@@ -68,43 +69,43 @@ def configured_with(root, toolkit):
 def test_without_a_system_toolkit_auto_builds_for_the_cpu_and_system_stops(
     choice, hint, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(build, "find_cuda", lambda: CPU)
+    monkeypatch.setattr(configure, "find_cuda", lambda: CPU)
     if choice == "auto":
-        assert build.choose_cuda(choice, tmp_path).root is None
-        assert hint in build.choose_cuda(choice, tmp_path).reason
+        assert configure.choose_cuda(choice, tmp_path).root is None
+        assert hint in configure.choose_cuda(choice, tmp_path).reason
     else:
         with pytest.raises(BuildError, match=CPU.reason) as caught:
-            build.choose_cuda(choice, tmp_path)
+            configure.choose_cuda(choice, tmp_path)
         assert hint in caught.value.hint
 
 
 def test_a_second_build_keeps_to_the_toolkit_of_the_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "find_cuda", lambda: CPU)
+    monkeypatch.setattr(configure, "find_cuda", lambda: CPU)
     toolkit = tmp_path / "toolkit"
     write_files(toolkit, {"bin/nvcc": ""})
     configured_with(tmp_path, toolkit)
-    assert build.choose_cuda("auto", tmp_path).root == toolkit
-    assert build.choose_cuda("off", tmp_path).root is None
+    assert configure.choose_cuda("auto", tmp_path).root == toolkit
+    assert configure.choose_cuda("off", tmp_path).root is None
     shutil.rmtree(toolkit)
-    assert build.choose_cuda("auto", tmp_path).root is None
+    assert configure.choose_cuda("auto", tmp_path).root is None
 
 
 @pytest.mark.parametrize("after, dropped", [("/old", False), ("/new", True), (None, True)])
 def test_cmake_forgets_what_it_found_in_another_toolkit(after, dropped, tmp_path):
     configured_with(tmp_path, "/old")
-    options = {} if after is None else {build.TOOLKIT: after}
-    assert build._drop_other_toolkit(tmp_path, options) == dropped
+    options = {} if after is None else {configure.TOOLKIT: after}
+    assert configure.drop_other_toolkit(tmp_path, options) == dropped
     assert (tmp_path / "build/CMakeCache.txt").exists() != dropped
 
 
 def test_architectures_for_a_tree_that_would_not_read_them_are_refused(small_tree):
     with pytest.raises(BuildError, match="not patched"):
-        build.main([str(small_tree), "--cuda-arch", "90"])
+        main([str(small_tree), "--cuda-arch", "90"])
 
 
 def test_a_folder_that_is_no_caffe_tree_is_refused(tmp_path):
     with pytest.raises(TreeError):
-        build.build(tmp_path, CPU)
+        compile.build(tmp_path, CPU)
     assert not list(tmp_path.iterdir())
 
 
@@ -125,11 +126,11 @@ def small_tree(tmp_path):
 def test_a_compiler_error_is_shown_first_and_the_log_is_named(small_tree, capfd):
     (small_tree / "caffe.cpp").write_text("int caffe() { return nothing; }\n")
     with pytest.raises(BuildError) as caught:
-        build.build(small_tree, CPU, say=lambda line: None)
+        compile.build(small_tree, CPU, say=lambda line: None)
     assert "caffe.cpp:1:" in caught.value.found and "nothing" in caught.value.found
-    assert str(small_tree / "build" / build.LOG_NAME) in caught.value.hint
+    assert str(small_tree / "build" / logged.LOG_NAME) in caught.value.hint
     (small_tree / "caffe.cpp").write_text("int caffe() { return 1; }\n")
-    assert build.build(small_tree, CPU, say=lambda line: None) == small_tree / "build"
+    assert compile.build(small_tree, CPU, say=lambda line: None) == small_tree / "build"
 
 
 @pytest.mark.skipif(not shutil.which("cmake"), reason="cmake is not installed")
@@ -137,7 +138,7 @@ def test_a_tree_whose_cmake_finds_no_boost_python_gives_a_reason(small_tree, cap
     text = (small_tree / "CMakeLists.txt").read_text()
     (small_tree / "CMakeLists.txt").write_text(text.replace("add_custom_target(pycaffe)", ""))
     with pytest.raises(BuildError, match="Boost.Python"):
-        build.build(small_tree, CPU, say=lambda line: None)
+        compile.build(small_tree, CPU, say=lambda line: None)
 
 
 def environment_paths(monkeypatch, folder):
@@ -151,9 +152,9 @@ def environment_paths(monkeypatch, folder):
 def test_registering_twice_leaves_one_link_and_one_pth_file(tmp_path, monkeypatch):
     paths = environment_paths(monkeypatch, tmp_path)
     for root in (tmp_path / "old", tmp_path / "new"):
-        build.register(root)
+        environment.register(root)
     assert os.readlink(paths["scripts"] / "caffe") == str(tmp_path / "new/build/tools/caffe")
-    assert (paths["purelib"] / build.PTH_NAME).read_text() == f"{tmp_path / 'new/python'}\n"
+    assert (paths["purelib"] / environment.PTH_NAME).read_text() == f"{tmp_path / 'new/python'}\n"
     assert len(list(paths["scripts"].iterdir())) == len(list(paths["purelib"].iterdir())) == 1
 
 
@@ -161,7 +162,7 @@ def test_a_program_named_caffe_that_is_not_ours_is_left_alone(tmp_path, monkeypa
     paths = environment_paths(monkeypatch, tmp_path)
     (paths["scripts"] / "caffe").write_text("somebody's")
     with pytest.raises(BuildError, match="not ours"):
-        build.register(tmp_path / "root")
+        environment.register(tmp_path / "root")
     assert (paths["scripts"] / "caffe").read_text() == "somebody's"
 
 
@@ -173,13 +174,13 @@ def test_caffe_and_pycaffe_work_from_any_directory_of_a_fresh_environment(tmp_pa
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv/bin/python"
     # The packages of this environment, but not the pycaffe that its PYTHONPATH may hold.
-    packages = f"{Path(build.__file__).parents[1]}:{sysconfig.get_path('purelib')}"
-    environment = dict(os.environ, PYTHONPATH=packages)
-    register = f"from amcaffe import build; build.register({str(root)!r})"
-    subprocess.run([python, "-c", register], env=environment, check=True)
+    packages = f"{Path(amcaffe.__file__).parents[1]}:{sysconfig.get_path('purelib')}"
+    variables = dict(os.environ, PYTHONPATH=packages)
+    register = f"from amcaffe.build.environment import register; register({str(root)!r})"
+    subprocess.run([python, "-c", register], env=variables, check=True)
     subprocess.run([tmp_path / "venv/bin/caffe", "--version"], cwd="/", check=True)
     code = "import caffe; print(caffe.__file__)"
     done = subprocess.run(
-        [python, "-c", code], cwd="/", env=environment, check=True, capture_output=True, text=True
+        [python, "-c", code], cwd="/", env=variables, check=True, capture_output=True, text=True
     )
     assert Path(done.stdout.strip()).parts[: len(root.parts)] == root.parts

@@ -3,7 +3,9 @@ import sys
 import pytest
 from standins import HOST, write_files
 
-from amcaffe import build, pycaffe_binding
+from amcaffe import pycaffe_binding
+from amcaffe.build.compile import build_pycaffe
+from amcaffe.build.configure import configure_options
 from amcaffe.errors import BuildError, TreeError
 from amcaffe.pycaffe_binding import BOOST, PYBIND11, choose_binding, names_beyond_ours
 from amcaffe.resources import resource_dir
@@ -70,17 +72,17 @@ def test_a_python_without_pybind11_is_told_how_to_get_it(tmp_path):
 
 def test_cmake_is_told_the_binding(tmp_path):
     cpu = Cuda(None, "none")
-    assert build.configure_options(tmp_path, cpu)["pycaffe_binding"] == PYBIND11
-    assert build.configure_options(tmp_path, cpu, binding=BOOST)["pycaffe_binding"] == BOOST
+    assert configure_options(tmp_path, cpu)["pycaffe_binding"] == PYBIND11
+    assert configure_options(tmp_path, cpu, binding=BOOST)["pycaffe_binding"] == BOOST
 
 
 def test_another_pythons_module_needs_a_libcaffe_without_python(tmp_path):
     with pytest.raises(TreeError):
-        build.build_pycaffe(tmp_path)
+        build_pycaffe(tmp_path)
     write_files(tmp_path, HOST)
     (tmp_path / "build").mkdir()
     for cache in ("", "pycaffe_binding:STRING=boost\n"):
         (tmp_path / "build/CMakeCache.txt").write_text(cache)
         with pytest.raises(BuildError, match="not built with pycaffe on pybind11") as caught:
-            build.build_pycaffe(tmp_path)
+            build_pycaffe(tmp_path)
         assert "--binding pybind11" in caught.value.hint

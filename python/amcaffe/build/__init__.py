@@ -1,0 +1,92 @@
+"""`python -m amcaffe.build $CAFFE_ROOT`: configure and compile a Caffe tree with its own CMake.
+
+Afterwards `caffe` and `import caffe` work in this Python environment from any
+directory: a link in its bin folder and a .pth file in its site-packages.
+"""
+
+from amcaffe import cli
+from amcaffe.build.compile import ALL_TESTS, OUR_TESTS, build, build_pycaffe
+from amcaffe.build.configure import choose_cuda
+from amcaffe.build.environment import check_import, register
+from amcaffe.errors import BuildError
+from amcaffe.pycaffe_binding import BOOST, PYBIND11
+from amcaffe.tree import require_tree
+
+CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
+
+
+def main(argv):
+    arguments = cli.parser(
+        "build",
+        "Configure and compile a Caffe tree in its build folder, then put caffe and pycaffe into\n"
+        "this Python environment. Run it again after a change: only what changed is compiled.",
+        "python -m amcaffe.build $CAFFE_ROOT",
+    )
+    arguments.add_argument("root", metavar="CAFFE_ROOT", help="Caffe source tree")
+    arguments.add_argument(
+        "--cuda",
+        choices=("auto", "pip", "system", "off"),
+        default="auto",
+        help="auto (default): as before, else with the system's toolkit where a whole one is found; "
+        "pip: with nvcc, cuBLAS, cuRAND, cuDNN and NCCL of PyPI, brought into this environment",
+    )
+    arguments.add_argument(
+        "--cuda-arch",
+        metavar="ARCH[,ARCH]",
+        help="as CMAKE_CUDA_ARCHITECTURES has them: 90, 90a, 80-real, native, all-major; default: "
+        "native where there is a GPU, else all-major",
+    )
+    arguments.add_argument(
+        "--binding",
+        choices=(PYBIND11, BOOST),
+        help="what pycaffe is made with; default: pybind11 in a patched tree, unless the tree's own "
+        "binding has names that ours lacks",
+    )
+    arguments.add_argument(
+        "--pycaffe-only",
+        action="store_true",
+        help="only pycaffe, for one more Python: the one that runs this, beside those that have it",
+    )
+    gtests = arguments.add_mutually_exclusive_group()
+    gtests.add_argument(
+        "--tests", action="store_const", const=ALL_TESTS, help="compile the gtests too"
+    )
+    gtests.add_argument(
+        "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
+        help="of the gtests, those of this package alone",
+    )  # fmt: skip
+    arguments.add_argument("--jobs", type=int, metavar="N", help="compilers at a time")
+    arguments.add_argument(
+        "-D", dest="defines", action="append", default=[], metavar="KEY=VALUE", help="for CMake"
+    )
+    arguments.add_argument(
+        "--no-register",
+        action="store_true",
+        help="leave this Python environment as it is",
+    )
+    options = arguments.parse_args(argv)
+    for define in options.defines:
+        if "=" not in define:
+            arguments.error(f"-D {define}: expected KEY=VALUE")
+    if options.pycaffe_only:
+        module = build_pycaffe(options.root, options.jobs)
+        print(f"Caffe {check_import(options.root)}: {module}")
+        return
+    defines = list(options.defines)
+    if options.cuda_arch:
+        if not (require_tree(options.root).root / CUDA_MODULE).exists():
+            raise BuildError(
+                f"--cuda-arch needs {CUDA_MODULE} in the tree, which is not patched",
+                hint=f"python -m amcaffe.install {options.root}, or -D CUDA_ARCH_NAME=Manual "
+                "-D CUDA_ARCH_BIN=..., as the tree has it",
+            )
+        defines.insert(0, f"CMAKE_CUDA_ARCHITECTURES={options.cuda_arch.replace(',', ';')}")
+    cuda = choose_cuda(options.cuda, options.root)
+    folder = build(
+        options.root, cuda, options.tests, defines, options.jobs, binding=options.binding
+    )
+    version = check_import(options.root)
+    if not options.no_register:
+        for path in register(options.root):
+            print(path)
+    print(f"Caffe {version}: {folder / 'tools/caffe'}")

@@ -1,0 +1,6 @@
+import sys
+
+from amcaffe import cli
+from amcaffe.build import main
+
+sys.exit(cli.run("build", main))
