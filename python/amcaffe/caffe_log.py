@@ -1,9 +1,10 @@
 """Caffe's own log, kept off the terminal and not lost when Caffe aborts.
 
-Caffe writes to file descriptor 2, and a failed CHECK there kills Python with no exception to
-catch. While `caffe_log` is open, that descriptor is a pipe to a small process (this file, run
-as a script) which copies it to a log file, outlives the abort, and then says on the terminal
-what Caffe's last words were.
+Caffe writes to file descriptor 2. A failed CHECK is an exception where pycaffe is made with
+pybind11; with Boost.Python, and in Caffe's own threads, it kills Python with none to catch. While
+`caffe_log` is open, that descriptor is a pipe to a small process (this file, run as a script)
+which copies it to a log file, outlives an abort, and then says on the terminal what Caffe's last
+words were.
 """
 
 import contextlib
@@ -26,9 +27,11 @@ def caffe_log(path, step, advice):
         path: log file, appended to, in the folder that Caffe writes to. Made where missing.
         step: for the first word of the message should Caffe abort.
         advice: what to do then, one line.
-    Raises: InputError: the folder or the file cannot be made.
+    Raises:
+        InputError: the folder or the file cannot be made.
+        CaffeError: a check of Caffe's failed meanwhile.
     """
-    from amcaffe.errors import InputError  # not importable where this file is a script
+    from amcaffe.errors import CaffeError, InputError  # not importable where this is a script
 
     path = Path(path)
     try:
@@ -53,6 +56,16 @@ def caffe_log(path, step, advice):
             sys.stderr = os.fdopen(os.dup(terminal), "w", buffering=1, errors="backslashreplace")
         try:
             yield
+        except RuntimeError as error:
+            if not is_failed_check(error):
+                raise
+            text = str(error).strip()
+            with contextlib.suppress(OSError):  # a full disk, which may be what is to be told
+                os.write(2, f"{text}\n".encode())
+            raise CaffeError(
+                f"Caffe stopped{_reason(text, path)}",
+                found=text, hint=f"{advice}\n            Caffe's log: {path}",
+            ) from None
         finally:
             if sys.stderr is not python_stderr:
                 sys.stderr.close()
@@ -61,11 +74,24 @@ def caffe_log(path, step, advice):
             os.close(terminal)
 
 
+def is_failed_check(error):
+    """True for the exception that pycaffe throws where a check of Caffe's failed."""
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__name__}" == "caffe._caffe.CaffeError"
+
+
 def _is_descriptor_2(stream):
     try:
         return stream.fileno() == 2
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def _reason(text, path):
+    """What Caffe's last words mean to a user, where that is known."""
+    if _UNWRITTEN in text:
+        return f": it could not write a snapshot in {Path(path).parent}; is the disk full?"
+    return ""
 
 
 def _copy(source, log, path, step, advice):
@@ -84,11 +110,8 @@ def _copy(source, log, path, step, advice):
             fatal.append(line.rstrip())
     if fatal:
         text = b"\n            ".join(line for line in fatal if line).decode(errors="replace")
-        reason = ""
-        if _UNWRITTEN in text:
-            reason = f": it could not write a snapshot in {Path(path).parent}; is the disk full?"
         print(
-            f"\namcaffe {step}: Caffe stopped{reason}\n  found:    {text}\n"
+            f"\namcaffe {step}: Caffe stopped{_reason(text, path)}\n  found:    {text}\n"
             f"  hint:     {advice}\n            Caffe's log: {path}",
             file=sys.stderr,
         )

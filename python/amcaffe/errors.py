@@ -62,6 +62,12 @@ class StepError(AmcaffeError):
         self.exit_status = status if 0 < status < 128 else AmcaffeError.exit_status
 
 
+class CaffeError(AmcaffeError):
+    """A check of Caffe's own failed, in Caffe's words."""
+
+    exit_status = 7
+
+
 class TrainingError(AmcaffeError):
     """Training diverged or cannot go on."""
 

@@ -62,6 +62,18 @@ def test_last_words_are_told_where_the_log_itself_cannot_grow(tmp_path):
     assert "Check failed: a == b" in done.stderr and "Traceback" not in done.stderr
 
 
+CHECK_FAILED = """class CaffeError(RuntimeError): __module__ = "caffe._caffe"
+    raise CaffeError("net.cpp:9: Check failed: a == b (1 vs. 2) ")"""
+
+
+def test_a_failed_check_that_pycaffe_throws_is_told_and_logged(tmp_path):
+    done = run(tmp_path, CHECK_FAILED)
+    assert "amcaffe.errors.CaffeError: Caffe stopped\n" in done.stderr
+    assert "found:    net.cpp:9: Check failed: a == b (1 vs. 2)\n" in done.stderr
+    assert "do this\n            Caffe's log: caffe.log" in done.stderr
+    assert "Check failed: a == b" in (tmp_path / "caffe.log").read_text()
+
+
 def test_an_exception_passes_and_descriptor_2_is_put_back(tmp_path):
     done = run(tmp_path, "raise KeyError('seen')")
     assert done.returncode == 1 and "KeyError: 'seen'" in done.stderr

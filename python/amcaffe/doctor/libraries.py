@@ -36,7 +36,7 @@ class Library:
 LIBRARIES = (
     Library(
         "Boost", "boost/version.hpp", ("boost_thread", "boost_filesystem"),
-        ("libboost-system-dev", "libboost-thread-dev", "libboost-filesystem-dev",
+        ("libboost-thread-dev", "libboost-filesystem-dev",
          "libboost-regex-dev"),
         ("libboost-devel",), r'BOOST_LIB_VERSION "(\d+)_(\d+)(?:_(\d+))?',
     ),

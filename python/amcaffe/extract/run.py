@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from amcaffe import caffe_nets
-from amcaffe.caffe_log import caffe_log
+from amcaffe.caffe_log import caffe_log, is_failed_check
 from amcaffe.errors import InputError
 from amcaffe.extract.merge import normalize
 from amcaffe.extract.network import Network
@@ -76,7 +76,8 @@ def extract(options):
             finally:
                 partial.save()
         finally:
-            log.unlink()  # it is of use, and stays, where Caffe aborts
+            if not is_failed_check(sys.exc_info()[1]):
+                log.unlink()  # it is of use, and stays, where Caffe stops by itself
     summary = _finish(stem, partial, names, labels, network, options, device, caffe)
     partial.remove()
     return summary
