@@ -104,7 +104,9 @@ def try_tree(name, source, folder, install=(), build=(), jobs=None, all_tests=Fa
     if jobs:
         arguments += ["--jobs", jobs]
     status, output = runner.step("build", *arguments)
-    if status:
+    if status == REFUSED:
+        outcome.compile = "refused: " + reason(output, copy)
+    elif status:
         outcome.compile, outcome.failed = "failed: " + reason(output, copy, detail=True), True
     else:
         outcome.compile = "yes"

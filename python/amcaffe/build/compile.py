@@ -11,11 +11,12 @@ from pathlib import Path
 from amcaffe.build.configure import configure_options, drop_other_toolkit
 from amcaffe.build.logged import LOG_NAME, logged
 from amcaffe.cmake_cache import read_cache
-from amcaffe.errors import BuildError
+from amcaffe.errors import BuildError, TreeError
 from amcaffe.pycaffe_binding import OURS, PYBIND11, choose_binding, require_pybind11
 from amcaffe.toolchain import APT_HINT, generator, require_cmake
 from amcaffe.tree import MARK, require_tree
 
+MKLDNN = "cmake/MKLDNN.cmake"
 ALL_TESTS, OUR_TESTS = "all", "ours"
 
 
@@ -40,9 +41,12 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
         say: function of one line.
         binding: PYBIND11, BOOST, or None: as choose_binding says.
     Returns: Path of the build folder.
-    Raises: BuildError: with the first compiler error and the log's place.
+    Raises:
+        BuildError: with the first compiler error and the log's place.
+        TreeError: it builds on a library that would first be downloaded; nothing is written.
     """
     root = require_tree(root).root
+    _require_mkldnn(root)
     folder = root / "build"
     log = folder / LOG_NAME
     try:
@@ -87,6 +91,18 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
     # What --pycaffe-only made for this Python would be taken before the binding made now.
     _own_module(root).unlink(missing_ok=True)
     return folder
+
+
+def _require_mkldnn(root):
+    """Intel's fork runs scripts while it is configured that download, and then run, binaries."""
+    folder = os.environ.get("MKLDNNROOT")
+    if (root / MKLDNN).exists() and not Path(folder or root, "include/mkldnn.hpp").exists():
+        raise TreeError(
+            f"{root} is a Caffe of Intel's, which builds on MKL-DNN 0.x",
+            found=f"no include/mkldnn.hpp in {folder}" if folder else "MKLDNNROOT is not set",
+            expected="MKLDNNROOT=the folder of an installed MKL-DNN",
+            hint="its own scripts (external/mkldnn) download one; this step runs no download",
+        )
 
 
 def build_pycaffe(root, jobs=None):

@@ -122,6 +122,16 @@ def small_tree(tmp_path):
     return root
 
 
+def test_a_tree_that_downloads_what_it_builds_on_is_refused(small_tree, monkeypatch):
+    (small_tree / "cmake").mkdir()
+    (small_tree / compile.MKLDNN).write_text("")
+    monkeypatch.setenv("MKLDNNROOT", str(small_tree / "nothing"))
+    with pytest.raises(TreeError, match="MKL-DNN") as caught:
+        compile.build(small_tree, CPU)
+    assert str(small_tree / "nothing") in caught.value.found
+    assert not (small_tree / "build").exists()
+
+
 @pytest.mark.skipif(not shutil.which("cmake"), reason="cmake is not installed")
 def test_a_compiler_error_is_shown_first_and_the_log_is_named(small_tree, capfd):
     (small_tree / "caffe.cpp").write_text("int caffe() { return nothing; }\n")
