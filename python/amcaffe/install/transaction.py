@@ -38,7 +38,7 @@ def locked(tree):
 
 def interrupted(tree):
     """True where an earlier run was cut off, so that recover() has something to undo."""
-    return (tree.root / FOLDER / JOURNAL).exists()
+    return (_state(tree) / JOURNAL).exists()
 
 
 def apply(tree, changes, make=(), remove=()):
@@ -49,18 +49,18 @@ def apply(tree, changes, make=(), remove=()):
         make: folders to make, parents first.  remove: folders to remove where empty.
     Raises: TreeError: the disk refused; the tree is as it was.
     """
-    state = tree.root / FOLDER
+    state = _state(tree)
     try:
         _stage(tree, state, changes, make, remove)
         for folder in make:
-            disk.make_folder(tree.root / folder)
+            disk.make_folder(tree.path(folder))
         for index, change in enumerate(changes):
             if change.after is None:
                 disk.remove_file(tree.path(change.path))
             else:
                 disk.replace(state / NEW / str(index), tree.path(change.path))
         for folder in remove:
-            _remove_if_empty(tree.root / folder)
+            _remove_if_empty(tree.path(folder))
         disk.remove_file(state / JOURNAL)
     except BaseException as error:
         _roll_back(tree, error)
@@ -89,16 +89,17 @@ def recover(tree):
     """Undo what an interrupted run has done so far.
 
     Returns: paths put back, sorted; empty where no run was interrupted.
-    Raises: TreeError: a file was changed since the interruption; nothing is touched.
+    Raises: TreeError: a file was changed since the interruption, or the journal is none of
+        ours; nothing is touched.
     """
-    state = tree.root / FOLDER
+    state = _state(tree)
     restored = []
     if interrupted(tree):
-        journal = json.loads((state / JOURNAL).read_text("ascii"))
+        journal = _read_journal(tree, state / JOURNAL)
         undo = [entry for entry in journal["files"] if _is_done(tree, entry)]
         for folder in reversed(journal["removed"]):
-            if not (tree.root / folder).is_dir():
-                disk.make_folder(tree.root / folder)
+            if not tree.path(folder).is_dir():
+                disk.make_folder(tree.path(folder))
         for entry in reversed(undo):
             target = tree.path(entry["path"])
             if entry["before"] is None:
@@ -110,10 +111,46 @@ def recover(tree):
                 disk.replace(state / SPARE, target)
             restored.append(entry["path"])
         for folder in reversed(journal["made"]):
-            _remove_if_empty(tree.root / folder)
+            _remove_if_empty(tree.path(folder))
         disk.remove_file(state / JOURNAL)
     _tidy(state)
     return sorted(restored)
+
+
+def _state(tree):
+    """The folder of everything in progress; a tree that someone made may have a link there.
+
+    Raises: TreeError: it, or what is written and removed in it, leads somewhere else.
+    """
+    state = tree.root / FOLDER
+    for path in (state, *(state / name for name in (NEW, OLD, SPARE, JOURNAL))):
+        if path.is_symlink() or (path == state and path.exists() and not path.is_dir()):
+            raise TreeError(
+                f"{path} is a symbolic link, or no folder",
+                expected="a folder of amcaffe's own, or nothing",
+                hint="remove it, if it is of no use to you; nothing was changed",
+            )
+    return state
+
+
+def _read_journal(tree, path):
+    """The journal of an interrupted run, every path of it inside the tree."""
+    try:
+        journal = json.loads(path.read_text("ascii"))
+        for entry in journal["files"]:
+            if not isinstance(entry["index"], int) or not {"before", "after"} <= set(entry):
+                raise ValueError(entry)
+            tree.path(entry["path"])
+        for folder in journal["made"] + journal["removed"]:
+            tree.path(folder)
+    except (ValueError, KeyError, TypeError) as error:
+        raise TreeError(
+            f"{path} is not a journal of amcaffe's, or it is damaged",
+            found=repr(error),
+            hint=f"the files in {FOLDER}/{OLD} are the old contents; once the tree is as it should "
+            "be, delete the journal; nothing was changed",
+        ) from None
+    return journal
 
 
 def _stage(tree, state, changes, make, remove):

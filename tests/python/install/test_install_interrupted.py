@@ -314,3 +314,50 @@ def test_a_file_edited_after_a_kill_is_not_overwritten(install, tree, monkeypatc
     with pytest.raises(TreeError, match="src/caffe/util/io.cpp was changed"):
         install()
     assert snapshot(tree) == before
+
+
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_a_link_in_our_folder_is_refused_and_what_it_leads_to_stays(
+    install, tree, tmp_path, name
+):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/file").write_text("kept")
+    (tree / ".amcaffe").mkdir()
+    (tree / ".amcaffe" / name).symlink_to(tmp_path / "theirs")
+    for arguments in ((), ("--uninstall",)):
+        with pytest.raises(TreeError, match="symbolic link"):
+            install(*arguments)
+    assert (tmp_path / "theirs/file").read_text() == "kept"
+
+
+def test_our_folder_as_a_link_is_refused(install, tree, tmp_path):
+    (tmp_path / "theirs/new").mkdir(parents=True)
+    (tmp_path / "theirs/new/file").write_text("kept")
+    (tree / ".amcaffe").symlink_to(tmp_path / "theirs")
+    with pytest.raises(TreeError):
+        install()
+    assert (tmp_path / "theirs/new/file").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        "{",
+        "{}",
+        '{"files": [], "made": ["../outside"], "removed": []}',
+        '{"files": [], "made": [], "removed": ["../made"]}',
+        '{"files": [{"index": "../x", "path": "a", "before": null, "after": null}],'
+        ' "made": [], "removed": []}',
+        '{"files": [{"index": 0, "path": "../a", "before": null, "after": null}],'
+        ' "made": [], "removed": []}',
+    ],
+)
+def test_a_journal_that_is_damaged_or_leads_out_of_the_tree_is_refused(
+    install, tree, tmp_path, journal
+):
+    (tmp_path / "outside").mkdir()
+    (tree / ".amcaffe").mkdir()
+    (tree / ".amcaffe/journal.json").write_text(journal)
+    with pytest.raises(TreeError):
+        install()
+    assert (tmp_path / "outside").is_dir() and not (tmp_path / "made").exists()
