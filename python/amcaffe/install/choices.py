@@ -87,3 +87,24 @@ def require_known(choices, types, edits):
             )
         if name in types or names.count(name) > 1:
             raise InputError(f"--as {ours}={name}: another layer of ours has that type")
+
+
+def require_layers(asked, kept):
+    """Refuse to say something of layers of ours where none of them is to be installed.
+
+    Args:
+        asked: Choices of this run.  kept: those of earlier runs that still count.
+    Raises: InputError.
+    """
+    if kept.layers and asked.layers or not (asked.renamed or asked.without):
+        return
+    given = [f"--as {ours}={name}" for ours, name in asked.renamed.items()]
+    given += [f"--without {ours}" for ours in asked.without]
+    recorded = "" if kept.layers else ", which an earlier run recorded in the tree"
+    raise InputError(
+        f"{' '.join(given)}: there is no layer of ours with --no-layers{recorded}",
+        expected="one or the other",
+        hint="nothing was changed; --forget leaves what earlier runs recorded out of account"
+        if recorded
+        else "nothing was changed; leave --no-layers out to get layers",
+    )

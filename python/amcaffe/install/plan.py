@@ -12,7 +12,7 @@ from typing import Dict, List, Optional
 from amcaffe import __version__
 from amcaffe.errors import TreeError
 from amcaffe.install import notices, proto_merge
-from amcaffe.install.choices import Choices, require_known
+from amcaffe.install.choices import Choices, require_known, require_layers
 from amcaffe.install.edits import BEGIN, apply_spans, digest
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.host_layers import HOST_LAYERS
@@ -52,6 +52,7 @@ class Plan:
     changes: files to write or remove, the manifest last.
     make, remove: folders, in the order in which to make or (where empty) remove them.
     edits: {path: [names of the edits in it]}; unneeded: names of edits with no place here.
+    renamed: {layer type of ours: another type, under which it is installed}.
     alone, out: what the tree has already, and what it does not get, in words.
     moved: {message.field: what has its own number in this tree}.
     """
@@ -62,6 +63,7 @@ class Plan:
     record: Record = field(default_factory=Record)
     edits: Dict[str, List[str]] = field(default_factory=dict)
     unneeded: List[str] = field(default_factory=list)
+    renamed: Dict[str, str] = field(default_factory=dict)
     alone: List[str] = field(default_factory=list)
     out: List[str] = field(default_factory=list)
     moved: Dict[str, str] = field(default_factory=dict)
@@ -81,7 +83,7 @@ def plan_install(tree, asked=None, forget=False):
         forget: leave the recorded choices out of account.
     Raises:
         TreeError: the tree clashes with ours, or was changed where we edited it.
-        InputError: a choice names what there is not.
+        InputError: a choice names what there is not, or layers where none are to be.
     """
     old = load(tree) or Record()
     require_untouched(tree, old)
@@ -89,6 +91,7 @@ def plan_install(tree, asked=None, forget=False):
     asked = asked or Choices()
     require_known(asked, package.layers, EDIT_NAMES)
     kept = Choices() if forget else old.choices.among(package.layers, EDIT_NAMES)
+    require_layers(asked, kept)
     plan = Plan(record=Record(version=__version__, choices=kept.followed_by(asked)))
     spans, sources = _all_spans(tree, old, package, plan)
     require_no_orphans(tree, [source.target for source in sources], old)
@@ -171,7 +174,7 @@ def _all_spans(tree, old, package, plan):
     host = Host(tree, base, layers, proto, ours)
     addition = renamed(_unix_text(resource_dir("proto") / "toadd.proto"), choices.renamed)
     selection = select(host, package, choices, ADDITION, addition)
-    plan.alone, plan.out = selection.alone, selection.out
+    plan.renamed, plan.alone, plan.out = selection.renamed, selection.alone, selection.out
     spans = {path: list(found) for path, found in selection.spans.items()}
     if choices.layers:
         merged = proto_merge.merge(PROTO, proto, ADDITION, addition, old.numbers, selection.leave)

@@ -58,29 +58,37 @@ def _lines(parts):
 
 
 def installed(tree, plan, named):
-    """What an installation wrote; the last line is the command that rebuilds.
+    """What an installation changed; the last line is the command that rebuilds, if anything did.
 
     Args:
         named: the tree's path as the user wrote it.
     """
     changes = [change for change in plan.changes if not change.path.startswith(FOLDER)]
+    counts = dict.fromkeys(("wrote", "updated", "edited", "restored", "removed"), 0)
     for change in changes:
-        if change.after is None:
-            print(f"  removed   {change.path}")
-        elif change.path in plan.edits:
-            print(f"  edited    {change.path}: {', '.join(plan.edits[change.path])}")
-        else:
-            print(f"  {'wrote' if change.before is None else 'updated':<9} {change.path}")
+        what = _what_was_done(plan, change)
+        counts[what] += 1
+        edits = f": {', '.join(plan.edits[change.path])}" if what == "edited" else ""
+        print(f"  {what:<9} {change.path}{edits}")
     _notes(plan)
     totals = f"{len(plan.record.files)} files and edits in {len(plan.record.hosts)} files"
-    if changes:
-        new = sum(change.path in plan.record.files for change in changes)
-        edited = sum(change.path in plan.edits for change in changes)
-        print(f"wrote {new} files and edited {edited} in {tree.root} ({totals} in all)")
-    else:
-        print(f"nothing to do: {tree.root} has all of it already ({totals})")
+    if not changes:
+        print(f"nothing to do: {tree.root} is as asked already ({totals})")
+        return
+    done = ", ".join(f"{what} {count}" for what, count in counts.items() if count)
+    print(f"files in {tree.root}: {done} ({totals} in all)")
     print("to rebuild:")
     print(f"python -m amcaffe.build {named}")
+
+
+def _what_was_done(plan, change):
+    if change.after is None:
+        return "removed"
+    if change.path in plan.edits:
+        return "edited"
+    if change.path not in plan.record.files:
+        return "restored"  # a file of the host's, of which no edit is left
+    return "wrote" if change.before is None else "updated"
 
 
 def uninstalled(tree, plan):
@@ -100,7 +108,7 @@ def _notes(plan):
         print(f"  left alone: {what}")
     for what in plan.out:
         print(f"  left out: {what}")
-    for ours, name in plan.record.choices.renamed.items():
+    for ours, name in plan.renamed.items():
         print(f"  under another type: {ours} is {name} in this tree")
     for message, numbers in plan.record.numbers.items():
         for name, number in numbers.items():

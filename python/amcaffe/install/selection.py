@@ -21,12 +21,14 @@ class Selection:
 
     sources: the files.  leave: messages of toadd.proto that are not merged.
     spans: {path: [Span]} of the options that the host's layers get.
+    renamed: {layer type of ours: another type, under which it is installed}.
     alone, out: what the tree has already, and what it does not get, in words.
     """
 
     sources: List = field(default_factory=list)
     leave: Set[str] = field(default_factory=set)
     spans: Dict[str, List[Span]] = field(default_factory=dict)
+    renamed: Dict[str, str] = field(default_factory=dict)
     alone: List[str] = field(default_factory=list)
     out: List[str] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ def select(host, package, choices, addition_path, addition):
     """
     found, installed, chosen, clashes = Selection(), set(), [], {}
     if not choices.layers:
+        found.out.append("all layers, as asked (--forget brings them)")
         found.sources = _with_what_they_need(found, host, package, choices, [], [], installed)
         return found
     ours, _ = parse(addition_path, addition)
@@ -84,6 +87,8 @@ def select(host, package, choices, addition_path, addition):
             clashes[kind] = why
             continue
         installed.add(kind)
+        if name != kind:
+            found.renamed[kind] = name
         chosen += files
     if clashes:
         _refuse(host, clashes)

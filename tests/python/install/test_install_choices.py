@@ -102,6 +102,45 @@ def test_without_layers_only_what_no_layer_needs_is_installed(install, tree, pro
     assert snapshot(tree) == pristine
 
 
+def test_a_recorded_no_layers_is_told_with_what_ends_it(install, tree, capsys):
+    install("--as", "Flip=SideFlip")
+    assert "under another type: Flip is SideFlip" in capsys.readouterr().out
+    for arguments in (["--no-layers"], []):
+        install(*arguments)
+        out = capsys.readouterr().out
+        assert "left out: all layers, as asked (--forget brings them)\n" in out
+        assert "under another type" not in out
+    assert out.splitlines()[-1].startswith("nothing to do: ")
+    install("--forget")
+    assert "left out: all layers" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [("--as", "Flip=SideFlip"), ("--without", "Flip")])
+def test_no_word_on_a_layer_goes_with_no_layers(install, tree, arguments):
+    with pytest.raises(InputError, match="there is no layer of ours with --no-layers\n"):
+        install("--no-layers", *arguments)
+    install("--no-layers")
+    before = mtimes(tree)
+    with pytest.raises(InputError, match="with --no-layers, which an earlier run recorded") as error:
+        install(*arguments)
+    assert " ".join(arguments) in error.value.what and "--forget" in error.value.hint
+    assert mtimes(tree) == before
+    install("--forget", *arguments)
+    assert choices(tree)["layers"] is True
+
+
+def test_what_leaving_the_layers_out_changes_is_counted_by_kind(install, tree, capsys):
+    install()
+    capsys.readouterr()
+    install("--no-layers")
+    lines = capsys.readouterr().out.splitlines()
+    kinds = [line.split()[0] for line in lines if line.startswith(("  removed", "  restored"))]
+    assert f"  restored  {PROTO}" in lines
+    removed, restored = kinds.count("removed"), kinds.count("restored")
+    assert removed > 1 and restored > 1
+    assert f"files in {tree}: restored {restored}, removed {removed} (" in "\n".join(lines)
+
+
 def test_a_record_from_before_there_were_choices_is_read(install, tree):
     install()
     path = tree / ".amcaffe/manifest.json"
