@@ -4,6 +4,8 @@ Afterwards `caffe` and `import caffe` work in this Python environment from any
 directory: a link in its bin folder and a .pth file in its site-packages.
 """
 
+import argparse
+
 from amcaffe import cli
 from amcaffe.build.compile import ALL_TESTS, OUR_TESTS, build, build_pycaffe
 from amcaffe.build.configure import choose_cuda
@@ -45,7 +47,8 @@ def main(argv):
     arguments.add_argument(
         "--pycaffe-only",
         action="store_true",
-        help="only pycaffe, for one more Python: the one that runs this, beside those that have it",
+        help="only pycaffe, for one more Python: the one that runs this, beside those that have it; "
+        "as the tree was built, and without putting anything into this environment",
     )
     gtests = arguments.add_mutually_exclusive_group()
     gtests.add_argument(
@@ -55,7 +58,7 @@ def main(argv):
         "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
         help="of the gtests, those of this package alone",
     )  # fmt: skip
-    arguments.add_argument("--jobs", type=int, metavar="N", help="compilers at a time")
+    arguments.add_argument("--jobs", type=_count, metavar="N", help="compilers at a time")
     arguments.add_argument(
         "-D", dest="defines", action="append", default=[], metavar="KEY=VALUE", help="for CMake"
     )
@@ -69,6 +72,7 @@ def main(argv):
         if "=" not in define:
             arguments.error(f"-D {define}: expected KEY=VALUE")
     if options.pycaffe_only:
+        _refuse_what_pycaffe_alone_ignores(arguments, options)
         module = build_pycaffe(options.root, options.jobs)
         print(f"Caffe {check_import(options.root)}: {module}")
         return
@@ -90,3 +94,26 @@ def main(argv):
         for path in register(options.root):
             print(path)
     print(f"Caffe {version}: {folder / 'tools/caffe'}")
+
+
+def _refuse_what_pycaffe_alone_ignores(parser, options):
+    given = {
+        "--cuda": options.cuda != "auto",
+        "--cuda-arch": options.cuda_arch,
+        "--binding": options.binding,
+        f"--{'our-' * (options.tests == OUR_TESTS)}tests": options.tests,
+        "-D": options.defines,
+        "--no-register": options.no_register,
+    }
+    ignored = [option for option, value in given.items() if value]
+    if ignored:
+        parser.error(
+            f"--pycaffe-only goes without {', '.join(ignored)}: it builds on what is built, and "
+            "registers nothing"
+        )
+
+
+def _count(text):
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a positive integer")
+    return int(text)

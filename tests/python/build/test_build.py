@@ -103,6 +103,26 @@ def test_architectures_for_a_tree_that_would_not_read_them_are_refused(small_tre
         main([str(small_tree), "--cuda-arch", "90"])
 
 
+@pytest.mark.parametrize("given", [
+    "--cuda off", "--cuda-arch 90", "--binding boost", "--tests", "--our-tests", "-D A=B",
+    "--no-register",
+])  # fmt: skip
+def test_what_pycaffe_alone_would_ignore_is_refused(small_tree, given, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([str(small_tree), "--pycaffe-only", *given.split()])
+    assert caught.value.code == 2
+    assert f"--pycaffe-only goes without {given.split()[0]}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_compilers_are_counted_from_one(small_tree, jobs, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([str(small_tree), "--jobs", jobs])
+    assert caught.value.code == 2
+    assert f"--jobs: '{jobs}': expected a positive integer" in capsys.readouterr().err
+    assert not (small_tree / "build").exists()
+
+
 def test_a_folder_that_is_no_caffe_tree_is_refused(tmp_path):
     with pytest.raises(TreeError):
         compile.build(tmp_path, CPU)
