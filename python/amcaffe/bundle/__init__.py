@@ -10,7 +10,7 @@ from pathlib import Path
 from amcaffe import cli
 from amcaffe.bundle.plan import plan_bundle
 from amcaffe.bundle.write import find_patchelf, require_place, write_bundle
-from amcaffe.errors import TreeError
+from amcaffe.errors import InputError, TreeError
 
 
 def main(argv):
@@ -24,6 +24,12 @@ def main(argv):
         help="the built Caffe tree (default: $CAFFE_ROOT)",
     )
     options = parser.parse_args(argv)
+    if not options.folder:
+        raise InputError(
+            "the path of the bundle is empty",
+            expected="a folder to write, such as build/caffe-bundle",
+            hint="where it is a variable's value: that is not set",
+        )
     if not options.caffe_root:
         raise TreeError(
             "no Caffe tree to bundle: $CAFFE_ROOT is not set",

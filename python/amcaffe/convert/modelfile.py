@@ -28,7 +28,7 @@ def open_model(path):
         to be no protobuf message.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path} is no regular file", expected=_EXPECTED)
@@ -43,6 +43,11 @@ def open_model(path):
         raise InputError(f"cannot read {path}: {error.strerror}", expected=_EXPECTED) from None
     _refuse_other_kinds(path, bytes(data[:512]))
     return data
+
+
+def _without_waiting(path, flags):
+    """An opener that does not wait at a pipe for someone to write to it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def kind_of(path, data):

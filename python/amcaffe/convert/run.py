@@ -1,6 +1,7 @@
 """Planning a conversion, which reads only, and carrying it out."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import List
 
@@ -83,6 +84,13 @@ def convert(path, source, target, out, say=print, **options):
     """
     if os.path.exists(out) and os.path.exists(path) and os.path.samefile(path, out):
         raise InputError(f"--out is the input, {path}", expected="another file")
+    folder = os.path.dirname(out) or "."
+    if not os.path.isdir(folder):
+        raise InputError(
+            f"--out {out}: there is no folder {folder}",
+            expected="a file in a folder that is there",
+            hint=f"mkdir -p {shlex.quote(folder)}, if it is the one that is meant",
+        )
     conversion = plan(path, open_model(path), source, target, **options)
     output = conversion.output
     with atomic_file(out) as file:

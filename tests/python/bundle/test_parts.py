@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from amcaffe.bundle import main
 from amcaffe.bundle.interpreter import collect_python, distribution_files
 from amcaffe.bundle.packages import packages_of
 from amcaffe.bundle.tree_files import relocated
 from amcaffe.cmake_cache import read_cache
+from amcaffe.errors import InputError
+
+
+def test_an_empty_path_is_not_taken_for_the_current_folder():
+    with pytest.raises(InputError, match="the path of the bundle is empty"):
+        main(["", "--caffe-root", "/tree"])
 
 
 def test_compiled_in_paths_keep_their_length_and_start_at_the_working_directory():

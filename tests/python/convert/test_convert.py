@@ -63,7 +63,7 @@ def test_a_model_that_this_caffe_cannot_parse_loads_after_conversion(
 ):
     net, path, parameter = model
     theirs = reread(parameter, fork(GEHAOCOOL, NO_CLIP).classes["NetParameter"])
-    foreign, converted = tmp_path / "theirs.caffemodel", tmp_path / "out" / "ours.caffemodel"
+    foreign, converted = tmp_path / "theirs.caffemodel", tmp_path / "ours.caffemodel"
     foreign.write_bytes(theirs.SerializeToString())
     unread = here.classes["NetParameter"].FromString(foreign.read_bytes())
     lacking = [f"layer[2].clip_param.{name}" for name in ("min", "max")]
@@ -382,6 +382,14 @@ def test_the_input_is_not_overwritten(here, model, tmp_path):
     with pytest.raises(InputError, match="--out is the input"):
         convert(path, here.schema, here.schema, tmp_path / "link")
     assert path.read_bytes() == before
+
+
+def test_no_folder_is_made_for_the_output(here, model, tmp_path):
+    _, path, _ = model
+    with pytest.raises(InputError, match="there is no folder") as error:
+        convert(path, here.schema, here.schema, tmp_path / "gone" / "deeper" / "out")
+    assert f"mkdir -p {tmp_path}/gone/deeper" in error.value.hint
+    assert not (tmp_path / "gone").exists()
 
 
 def test_a_failure_leaves_the_old_output(here, model, tmp_path):

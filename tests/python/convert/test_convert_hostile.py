@@ -1,6 +1,7 @@
 """Files that are broken, or something else: an error in words, nothing that protobuf refuses."""
 
 import contextlib
+import os
 import random
 import resource
 
@@ -114,7 +115,8 @@ def test_files_of_another_kind(tmp_path, content, words):
 
 
 def test_what_is_no_regular_file(tmp_path):
-    for path in (tmp_path, tmp_path / "gone", "/dev/null"):
+    os.mkfifo(tmp_path / "pipe")  # which would keep a plain open() waiting
+    for path in (tmp_path, tmp_path / "gone", tmp_path / "pipe", "/dev/null"):
         with pytest.raises(InputError, match="cannot read|no regular file"):
             open_model(path)
 
