@@ -45,7 +45,7 @@ def program(tmp_path_factory):
         try:
             metadata.distribution(wheel)
         except metadata.PackageNotFoundError:
-            pytest.skip(f"{wheel} is not in this environment (make test EXTRAS=cuda)")
+            pytest.skip(f"{wheel} is not in this environment (make test-gpu-build)")
     if not shutil.which("g++"):
         pytest.skip("g++ is not installed")
     toolkit = cuda_wheels.wheel_toolkit(lambda line: None).root
