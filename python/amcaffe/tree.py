@@ -103,7 +103,8 @@ class CaffeTree:
 def require_tree(path):
     """The CaffeTree at `path`.
 
-    Raises: TreeError: no path, or not a Caffe tree (with what is missing).
+    Raises: TreeError: no path, not a Caffe tree (with what is missing), or one that this user
+        may not look into.
     """
     if not str(path):
         raise TreeError(
@@ -112,13 +113,14 @@ def require_tree(path):
             hint="export CAFFE_ROOT=PATH, or in the project: eval \"$(make -s env)\"",
         )
     root = Path(path)
-    if not root.is_dir():
+    there = _is_there(root)
+    if not (there and root.is_dir()):
         raise TreeError(
-            f"{path} is not a folder" if root.exists() else f"{path} does not exist",
+            f"{path} is not a folder" if there else f"{path} does not exist",
             expected="the root of a Caffe source tree",
             hint="`python -m amcaffe.fetch DEST` gets one",
         )
-    missing = [name for name in REQUIRED if not (root / name).exists()]
+    missing = [name for name in REQUIRED if not _is_there(root / name)]
     if missing:
         raise TreeError(
             f"{path} is not the root of a Caffe source tree",
@@ -129,10 +131,25 @@ def require_tree(path):
     return CaffeTree(root)
 
 
+def _is_there(path):
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise TreeError(
+            f"cannot look at {path}: {error.strerror}",
+            expected="the root of a Caffe source tree, which this user may read",
+            hint="get the right to read it (`namei -l` lists the rights on the way there), or copy "
+            "the tree as a user who has it; nothing was changed",
+        ) from None
+    return True
+
+
 def _where_else(root):
     below = [f"*/{PROTO}", f"*/*/{PROTO}"]
     near = sorted({match.parents[3] for pattern in below for match in root.glob(pattern)})
-    near += [folder for folder in root.resolve().parents if (folder / PROTO).is_file()]
+    near += [folder for folder in root.resolve().parents if os.path.isfile(folder / PROTO)]
     if near:
         return f"there is a Caffe tree at {near[0]}: give that path"
     return "`python -m amcaffe.fetch DEST` gets a tree"

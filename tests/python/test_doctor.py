@@ -16,6 +16,7 @@ from amcaffe.doctor.gpu import find_gpu
 from amcaffe.doctor.libraries import LIBRARIES, find_libraries
 from amcaffe.doctor.tools import find_tools
 from amcaffe.errors import BuildError
+from amcaffe.install.status import TO_MEND
 from amcaffe.resources import resource_dir
 from amcaffe.tree import STALE_HEADERS
 
@@ -173,14 +174,21 @@ def test_a_cmake_that_is_too_old_is_missed(machine):
     assert found.state == MISSING and "3.10" in found.text and found.pip == ("cmake",)
 
 
-def test_what_breaks_one_look_does_not_break_the_others(machine, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "error, words",
+    [(PermissionError(13, "Permission denied", "/dev/x"), "/dev/x: Permission denied"),
+     (PermissionError("no"), "no"), (ValueError("odd"), "ValueError: odd")],
+)  # fmt: skip
+def test_what_breaks_one_look_does_not_break_the_others(
+    machine, monkeypatch, capsys, error, words
+):
     def fail():
-        raise PermissionError(13, "no")
+        raise error
 
     monkeypatch.setattr(doctor, "find_gpu", fail)
     doctor.main([])
     text = capsys.readouterr().out
-    assert "not looked at     PermissionError" in text and "Boost" in text
+    assert f"not looked at     {words}\n" in text and "Boost" in text
 
 
 @pytest.mark.parametrize(
@@ -317,6 +325,40 @@ def build(root, imports="__version__ = '1.0'\n"):
 def test_a_tree_that_is_none_is_a_problem(tmp_path):
     (found,) = trees.find_tree(str(tmp_path))
     assert found.state == PROBLEM and "fetch" in found.fix
+
+
+@pytest.mark.parametrize("place", ["include/caffe", "src/caffe/proto/caffe.proto", "build"])
+def test_a_tree_that_may_not_be_read_is_a_problem_in_words(tree, monkeypatch, place):
+    def refuse(function):
+        def call(path, *arguments, **options):
+            if str(path).startswith(str(tree / place)):
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "stat", refuse(os.stat))
+    monkeypatch.setattr(Path, "exists", refuse(Path.exists))
+    monkeypatch.setattr(Path, "read_bytes", refuse(Path.read_bytes))
+    found = trees.find_tree(str(tree))[0]
+    assert found.state == PROBLEM and f"cannot look at {tree / place}" in found.text
+    assert found.text.endswith(": Permission denied") and "the right to read" in found.fix
+    lines = "\n".join(doctor.report([("tree", [found])]))
+    assert "in its way: Caffe tree. To mend it:" in lines
+
+
+@pytest.mark.parametrize(
+    "lines, text, fix",
+    [(["it was interrupted"], "it was interrupted", "INSTALL"),
+     (["a is not as it was", f"{TO_MEND}do so"], "a is not as it was", "do so"),
+     (["a is not", "b is not", "c is not", f"{TO_MEND}do so"], "a is not, and 2 more", "do so")],
+)  # fmt: skip
+def test_a_changed_installation_is_told_in_checks_own_words(tree, monkeypatch, lines, text, fix):
+    told = "\n  ".join([f"modified: {tree}", *lines]) + "\n"
+    monkeypatch.setattr(trees, "output", lambda *command, **options: told)
+    found = by_name(trees.find_tree(str(tree)))["amcaffe in it"]
+    assert found.text == text
+    assert found.fix == fix.replace("INSTALL", f"python -m amcaffe.install {tree}")
 
 
 def test_a_tree_of_another_layer_interface_is_told(tree):

@@ -1,5 +1,7 @@
 """Recognising a Caffe tree, and reading it safely."""
 
+import os
+
 import pytest
 
 from amcaffe.errors import TreeError
@@ -47,6 +49,21 @@ def test_a_caffe_tree_is_taken(root):
 
 def test_a_missing_folder_is_said_to_be_missing(tmp_path):
     assert f"{tmp_path / 'none'} does not exist" in refusal(tmp_path / "none")
+
+
+@pytest.mark.parametrize("denied", ["", "src/caffe/proto/caffe.proto"])
+def test_a_tree_that_may_not_be_read_is_refused_in_words(root, monkeypatch, denied):
+    stat = os.stat
+
+    def refuse(path, *arguments, **options):
+        if str(path) == str(root / denied):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    message = refusal(root)
+    assert f"cannot look at {root / denied}: Permission denied\n" in message
+    assert "expected: the root of a Caffe source tree" in message and "namei -l" in message
 
 
 def test_a_file_is_no_tree(root):

@@ -44,6 +44,9 @@ def _look(find, *arguments):
     """The findings of one group: what breaks it is told, and the others go on."""
     try:
         return find(*arguments)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return [Finding(NOTE, "not looked at", f"{place}{error.strerror or error}")]
     except Exception as error:  # a system so odd that looking fails is a finding, too
         return [Finding(NOTE, "not looked at", f"{type(error).__name__}: {error}")]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from amcaffe.cmake_cache import read_cache
 from amcaffe.doctor.finding import NOTE, OK, PROBLEM, Finding, first_line, output
 from amcaffe.errors import TreeError
-from amcaffe.tree import STALE_HEADERS, require_our_interface, require_tree
+from amcaffe.tree import FACTORY, LAYER, PROTO, STALE_HEADERS, require_our_interface, require_tree
 
 MODULES = ("caffe/__init__.py", "caffe.py", "caffe_pb2.py")  # what hides a pycaffe
 SHOWN = ("BLAS", "CMAKE_BUILD_TYPE", "CMAKE_CUDA_ARCHITECTURES", "CUDA_ARCH_NAME")
+_TO_MEND = "to mend: "  # before the advice in the last line of `amcaffe.install --check`
 _IMPORTED = "caffe imported:"
 
 
@@ -19,9 +20,19 @@ def find_tree(path):
     """Findings of a tree. Args: path: its root, as the user wrote it."""
     try:
         tree = require_tree(path)
+        for name in (PROTO, LAYER, FACTORY):
+            tree.peek(name)
+        return _look_into(tree)
     except TreeError as error:
         why = error.what + (f": {error.found}" if error.found else "")
         return [Finding(PROBLEM, "Caffe tree", why, fix=error.hint)]
+    except OSError as error:
+        why = f"cannot look at {error.filename}: {error.strerror}"
+        fix = "get the right to read the tree, or copy it as a user who has it"
+        return [Finding(PROBLEM, "Caffe tree", why, fix=fix)]
+
+
+def _look_into(tree):
     root, family = tree.root, _family(tree)
     choice = "" if family.state == OK else " --no-layers"
     return [
@@ -58,7 +69,10 @@ def _installed(root, install):
     if status == "outdated":
         return Finding(NOTE, "amcaffe in it", "of another version, or other choices", fix=install)
     if status == "modified":
-        return Finding(NOTE, "amcaffe in it", "changed since it was installed", fix=install)
+        why, *others = [line.strip() for line in told.splitlines()[1:]]
+        mends = others.pop()[len(_TO_MEND) :] if others else install
+        more = f", and {len(others)} more" if others else ""
+        return Finding(NOTE, "amcaffe in it", f"{why}{more}", fix=mends)
     if status == "absent":
         return Finding(NOTE, "amcaffe in it", "not installed", fix=install)
     return Finding(NOTE, "amcaffe in it", line.replace("amcaffe install: ", "") or "cannot be told",

@@ -229,17 +229,19 @@ def test_check_does_not_mind_what_the_user_did_elsewhere_in_the_same_files(insta
 
 
 @pytest.mark.parametrize(
-    "path, old, new",
-    [("src/caffe/util/io.cpp", "cv::IMREAD_COLOR", "0"),
-     ("src/caffe/layers/flip_layer.cpp", "Flip", "Flop"),
-     (PROTO, "flip_param = 212", "flip_param = 213")],
+    "path, old, new, advice",
+    [("src/caffe/util/io.cpp", "cv::IMREAD_COLOR", "0", "says, which refuses the tree until"),
+     ("src/caffe/layers/flip_layer.cpp", "Flip", "Flop", "delete those files and run it again"),
+     (PROTO, "flip_param = 212", "flip_param = 213", "says, which refuses the tree until")],
 )  # fmt: skip
-def test_check_finds_a_changed_line_of_ours(install, tree, capsys, path, old, new):
+def test_check_finds_a_changed_line_of_ours(install, tree, capsys, path, old, new, advice):
     install()
     edit(tree / path, old, new)
     capsys.readouterr()
     assert install("--check") == 11
-    assert f"  {path} is not as it was installed\n" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"  {path} is not as it was installed\n" in out
+    assert out.splitlines()[-1].startswith("  to mend: ") and advice in out.splitlines()[-1]
 
 
 def test_check_after_a_kill_says_so_and_touches_nothing(install, tree, capsys, monkeypatch):
@@ -270,3 +272,5 @@ def test_check_finds_what_was_put_back_or_deleted(install, tree, capsys):
     assert check(install, capsys) == (0, "installed")
     (tree / "src/caffe/layers/flip_layer.cu").unlink()
     assert check(install, capsys) == (11, "modified")
+    install("--check")
+    assert f"\n  to mend: python -m amcaffe.install {tree}\n" in capsys.readouterr().out
