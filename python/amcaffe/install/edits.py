@@ -7,12 +7,13 @@ edited lines can change, whatever the file's encoding and line endings.
 import hashlib
 import re
 from dataclasses import asdict, dataclass
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, unified_diff
 
 from amcaffe.errors import TreeError
 
 BEGIN = "// amcaffe begin"
 END = "// amcaffe end"
+_MOST_ADDED = 20  # lines put into an edit that are still told from what follows it
 
 
 def digest(data):
@@ -145,17 +146,21 @@ def _refuse(path, text, group, found):
     back = f"put all of the original ones back:{_quote(first.old)}"
     otherwise = back if first.old else "remove them all"
     line, now = _what_is_there(text, first.new, found)
-    many = f"{len(found)} of {len(group)} places" if found else "not these lines"
+    many = f"{len(found)} of {len(group)} places" if found else "not the lines as installed"
     raise TreeError(
         f"{path}{line}: the edit {first.name!r} cannot be undone: its lines were changed since",
-        found=f"{many}{now}",
-        expected=_quote(first.new),
-        hint=f"put these lines back, or {otherwise}\n  nothing was changed",
+        found=f"{many}; what differs (- as installed, + now):{now}" if now else many,
+        expected=None if now else _quote(first.new),
+        hint=f"put {'the lines marked -' if now else 'these lines'} back, or {otherwise}"
+        "\n  nothing was changed",
     )
 
 
 def _what_is_there(text, lines, found):
-    """(":line", quoted lines) of the place that is most like `lines`, apart from those found."""
+    """(":line", how it differs, quoted) of the place most like `lines`, apart from those found.
+
+    Both are empty where no place is like them. The line is the first that differs.
+    """
     there, at = [], 0
     for line in text.splitlines(keepends=True):
         taken = any(start <= at < end for start, end in found)
@@ -172,9 +177,27 @@ def _what_is_there(text, lines, found):
         return total
 
     best = max(range(len(there)), key=likeness, default=0)
-    if likeness(best) < 0.6 * len(wanted):
+    if not wanted or likeness(best) < 0.6 * len(wanted):
         return "", ""
-    return f":{best + 1}", _quote("\n".join(text.splitlines()[best : best + len(wanted)]))
+    return _difference(lines.splitlines(), text.splitlines()[best:], best + 1)
+
+
+def _difference(wanted, now, number):
+    """(":line", unified diff, quoted) of lines and the start of a text's rest.
+
+    Args:
+        wanted, now: lists of lines; `now` begins at line `number` of its file.
+    """
+    now = now[: len(wanted) + _MOST_ADDED]
+    changes = SequenceMatcher(a=wanted, b=now, autojunk=False).get_opcodes()
+    _, start, end, here, _ = changes[-1]
+    if changes[-1][0] in ("insert", "replace"):  # what follows the edit is no part of it
+        now = now[: here + end - start]
+    pairs = enumerate(zip(wanted, now))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(wanted), len(now)))
+    diff = list(unified_diff(wanted, now, lineterm="", n=2))[2:]
+    shown = ["..." if line.startswith("@@") else line for line in diff]
+    return f":{number + same}", _quote("\n".join(shown[1:]))
 
 
 def _is_undone(text, hunk):

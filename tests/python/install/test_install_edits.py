@@ -211,7 +211,7 @@ def test_a_line_that_was_changed_is_a_conflict_that_shows_both():
     result, hunks = apply_spans("a\nold\nb\n", [Span("x", 2, 5, "new")])
     with pytest.raises(TreeError) as caught:
         reverse("file", result.replace("new", "newer"), hunks, exact=False)
-    assert "| new" in str(caught.value)
+    assert "    | -new\n    | +newer\n" in str(caught.value)
     assert "or put all of the original ones back:\n    | old\n" in str(caught.value)
 
 
@@ -221,8 +221,35 @@ def test_a_conflict_says_where_and_what_stands_there_now():
     with pytest.raises(TreeError) as caught:
         reverse("file", user, hunks, exact=False)
     message = str(caught.value)
-    assert message.startswith("file:3: the edit 'x'")
-    assert "found:    not these lines\n    | one(1);\n    | two(22);\n    | three(3);\n" in message
+    assert message.startswith("file:4: the edit 'x'")
+    assert "    |  one(1);\n    | -two(2);\n    | +two(22);\n    |  three(3);\n" in message
+    assert "put the lines marked - back, or remove them all\n" in message
+
+
+@pytest.mark.parametrize(
+    "change, shown",
+    [(("call(40);", "call(41);"), ["-call(40);", "+call(41);"]),
+     (("call(40);\n", "call(40);\nmine();\n"), ["+mine();"]),
+     (("call(40);\n", ""), ["-call(40);"]),
+     (("call(3);", "calls(3);"), ["-call(3);", "+calls(3);"])],
+)  # fmt: skip
+def test_of_a_long_block_a_conflict_shows_only_what_differs(change, shown):
+    block = "".join(f"call({number});\n" for number in range(70))
+    result, hunks = apply_spans("above\nbelow\n", [Span("x", 6, 6, block)])
+    with pytest.raises(TreeError) as caught:
+        reverse("file", result.replace(*change), hunks, exact=False)
+    lines = [line[6:] for line in str(caught.value).splitlines() if line.startswith("    | ")]
+    assert [line for line in lines if line[0] in "+-"] == shown
+    assert len(lines) == len(shown) + 4
+
+
+def test_blocks_apart_are_shown_apart():
+    block = "".join(f"call({number});\n" for number in range(70))
+    result, hunks = apply_spans("above\nbelow\n", [Span("x", 6, 6, block)])
+    changed = result.replace("call(10)", "call(11)").replace("call(60)", "call(66)")
+    with pytest.raises(TreeError) as caught:
+        reverse("file", changed, hunks, exact=False)
+    assert "    |  call(12);\n    | ...\n    |  call(58);\n" in str(caught.value)
 
 
 @pytest.mark.parametrize("before, after", [("\n", "\r\n"), ("\r\n", "\n")])
@@ -263,4 +290,4 @@ def test_a_block_of_which_lines_remain_is_a_conflict():
     result, hunks = apply_spans("a\n", [Span("x", 2, 2, "if(SOMETHING)\n  set(it 1)\nendif()\n")])
     with pytest.raises(TreeError, match="'x' cannot be undone") as caught:
         reverse("file", result.replace("if(SOMETHING)", "if(OTHER)"), hunks, exact=False)
-    assert "put these lines back, or remove them all\n" in str(caught.value)
+    assert "put the lines marked - back, or remove them all\n" in str(caught.value)
