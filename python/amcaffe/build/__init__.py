@@ -47,8 +47,8 @@ def main(argv):
     arguments.add_argument(
         "--pycaffe-only",
         action="store_true",
-        help="only pycaffe, for one more Python: the one that runs this, beside those that have it; "
-        "as the tree was built, and without putting anything into this environment",
+        help="only pycaffe, for one more Python: the one that runs this, beside those that have "
+        "it; as the tree was built, and without putting anything into this environment",
     )
     gtests = arguments.add_mutually_exclusive_group()
     gtests.add_argument(
