@@ -258,7 +258,7 @@ def main():
     parser.add_argument(
         "--work", type=Path, default=CHECKOUT / "build/trees", metavar="DIR", help="for the copies"
     )
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     trees = dict(given.partition("=")[::2] for given in options.trees)
     for name, path in trees.items():
         if not re.fullmatch(r"[\w.-]+", name) or not Path(path).is_dir():
