@@ -7,13 +7,33 @@
 
 namespace pycaffe {
 
+static int Dimension(py::handle value, size_t axis) {
+  const string what = "a blob's dimension " + std::to_string(axis) + " ";
+  const string found = string(py::repr(value));
+  PyObject* number = PyNumber_Index(value.ptr());
+  if (!number) {
+    PyErr_Clear();
+    throw py::type_error(what + "must be an int, not " + found);
+  }
+  int overflow = 0;
+  const long dimension = PyLong_AsLongAndOverflow(  // NOLINT(runtime/int)
+      number, &overflow);
+  Py_DECREF(number);
+  if (overflow || dimension > INT_MAX || dimension < INT_MIN) {
+    PyErr_SetString(PyExc_OverflowError, (what + "cannot be " + found +
+        "; the most is " + std::to_string(INT_MAX)).c_str());
+    throw py::error_already_set();
+  }
+  return dimension;
+}
+
 /// The dimensions of a new shape, checked before a blob is touched: Caffe
 /// changes dimension after dimension, and finds the wrong one half way.
 vector<int> ShapeOf(const py::args& dimensions) {
   vector<int> shape;
   int64_t count = 1;
   for (py::handle dimension : dimensions) {
-    shape.push_back(dimension.cast<int>());
+    shape.push_back(Dimension(dimension, shape.size()));
     CHECK_GE(shape.back(), 0) << "a blob's dimension " << shape.size() - 1
         << " cannot be negative";
     count *= shape.back();

@@ -42,6 +42,12 @@ class FirstFault : public google::protobuf::io::ErrorCollector {
   string path_, text_;
 };
 
+string Path(const py::object& path) {
+  PyObject* plain = PyOS_FSPath(path.ptr());
+  if (!plain) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(plain).cast<string>();
+}
+
 void CheckFile(const string& path) {
   std::ifstream file(path.c_str());
   // A folder opens, but has no first character and no end.

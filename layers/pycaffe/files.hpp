@@ -6,6 +6,9 @@
 
 namespace pycaffe {
 
+/// A str, bytes or os.PathLike as a path. Raises TypeError: neither.
+string Path(const py::object& path);
+
 /// Throws FatalError where a file cannot be read.
 void CheckFile(const string& path);
 

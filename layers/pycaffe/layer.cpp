@@ -4,7 +4,10 @@
 
 namespace pycaffe {
 
-typedef void (Layer::*Method)(const RawBlobVec&, const RawBlobVec&);
+/// The way to a protected method.
+struct BlobCounts : public Layer {
+  using Layer::CheckBlobCounts;
+};
 
 /// `layer.setup` and `layer.reshape` of layers in C++. A layer in Python comes
 /// here where its class lacks the method.
@@ -20,6 +23,8 @@ std::function<void(Layer&, const RawBlobVec&, const RawBlobVec&)> OfNativeLayer(
       PyErr_SetString(PyExc_NotImplementedError, message.c_str());
       throw py::error_already_set();
     }
+    // As Caffe's SetUp does, and no layer does by itself.
+    (self.*&BlobCounts::CheckBlobCounts)(bottom, top);
     function(self, bottom, top);
   };
 }

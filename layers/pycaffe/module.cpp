@@ -61,6 +61,22 @@ void RaiseSignals() {
   }
 }
 
+static void* RefuseUnmade(size_t) {
+  throw py::type_error(
+      "an object of Caffe's is used before its class's __init__ was called:"
+      " call super().__init__(...) first");
+}
+
+/// pybind11 would hand out memory in which nothing was made yet.
+static void RefuseUnmadeObjects(const py::module_& m) {
+  for (const auto& item : py::dict(m.attr("__dict__"))) {
+    if (!PyType_Check(item.second.ptr())) continue;
+    py::detail::type_info* type = py::detail::get_type_info(
+        reinterpret_cast<PyTypeObject*>(item.second.ptr()));
+    if (type) type->operator_new = &RefuseUnmade;
+  }
+}
+
 static void BindTimer(py::module_* m) {
   using caffe::Timer;
   py::class_<Timer>(*m, "Timer", py::dynamic_attr())
@@ -75,8 +91,12 @@ static void BindModule(py::module_* m) {
   m->doc() =
       "Caffe's nets, layers and solvers.\n\n"
       "Other Python threads run during forward, backward, step and solve; one\n"
-      "thread at a time works in a net, and the next waits. Mode, device, random\n"
-      "seed and solver rank are each thread's own: set them in every thread.";
+      "thread at a time is in a net's or solver's method, and the next waits.\n"
+      "Nothing waits that is a blob's (its arrays, reshape) or a layer's: use\n"
+      "them while no other thread is in their net. HDF5 is not made for threads:\n"
+      "what uses it (HDF5Data and HDF5Output layers, snapshots in HDF5, *_hdf5,\n"
+      "h5py) must not run in two at once. Mode, device, random seed and solver\n"
+      "rank are each thread's own: set them in every thread.";
 #ifdef CAFFE_VERSION
   m->attr("__version__") = AS_STRING(CAFFE_VERSION);
 #endif
@@ -91,6 +111,7 @@ static void BindModule(py::module_* m) {
   BindSolver(m);
   BindNccl(m);
   BindTimer(m);
+  RefuseUnmadeObjects(*m);
 }
 
 }  // namespace pycaffe

@@ -20,12 +20,16 @@ static shared_ptr<Net> NewNet(const string& network_file, int phase, int level,
   param.mutable_state()->set_level(level);
   if (!stages.is_none()) {
     for (py::handle stage : stages) {
+      if (!py::isinstance<py::str>(stage)) {
+        throw py::type_error("a stage must be a str, not " +
+                             string(py::repr(stage)));
+      }
       param.mutable_state()->add_stage(stage.cast<string>());
     }
   }
   shared_ptr<Net> net(new Net(param));
   if (!weights.is_none()) {
-    const string file = weights.cast<string>();
+    const string file = Path(weights);
     CheckFile(file);
     net->CopyTrainedLayersFrom(file);
   }
@@ -42,6 +46,7 @@ static shared_ptr<Net> NewNetOfOldCode(const string& param_file,
 }
 
 static void Save(const Net& net, const string& path) {
+  NetLock lock(&net, NetLock::kKeepGil);
   caffe::NetParameter param;
   net.ToProto(&param, false);
   caffe::WriteProtoToBinaryFile(param, path.c_str());
@@ -92,6 +97,7 @@ static void SetInputArrays(const py::object& self, const py::array& data,
     throw std::runtime_error("first dimensions of input arrays must be a"
         " multiple of batch size");
   }
+  NetLock lock(&net, NetLock::kKeepGil);
   layer->Reset(values, label_values, data.shape(0));
   // The layer reads these arrays' memory, and no longer that of earlier ones.
   py::setattr(self, "_input_arrays", py::make_tuple(data, labels));
@@ -104,7 +110,7 @@ class PYCAFFE_HIDDEN NetCallback final : public Net::Callback {
 
  protected:
   void run(int layer) override {
-    py::gil_scoped_acquire gil;
+    GilAcquire gil;
     function_(layer);
   }
 
@@ -149,29 +155,40 @@ void BindNet(py::module_* m) {
             self.Reshape();
           },
           LongGuard())
-      .def("clear_param_diffs", &Net::ClearParamDiffs, Guard())
+      .def("clear_param_diffs",
+          [](Net& self) {
+            NetLock lock(&self);
+            self.ClearParamDiffs();
+          },
+          LongGuard())
       // These hold the GIL: HDF5 is not made for several threads.
       .def("copy_from",
           [](Net& self, const string& path) {
             CheckFile(path);
+            NetLock lock(&self, NetLock::kKeepGil);
             self.CopyTrainedLayersFrom(path);
           },
           Guard())
       .def("save", &Save, Guard())
       .def("save_hdf5",
-          [](const Net& self, const string& path) { self.ToHDF5(path); },
+          [](const Net& self, const string& path) {
+            NetLock lock(&self, NetLock::kKeepGil);
+            self.ToHDF5(path);
+          },
           Guard())
       .def("load_hdf5",
           [](Net& self, const string& path) {
             CheckFile(path);
+            NetLock lock(&self, NetLock::kKeepGil);
             self.CopyTrainedLayersFromHDF5(path.c_str());
           },
           Guard())
       .def("share_with",
           [](Net& self, const Net& other) {
+            NetLock lock({&self, &other});
             self.ShareTrainedLayersWith(&other);
           },
-          Guard())
+          LongGuard())
       .def("_bottom_ids",
           [](const Net& self, int layer) { return self.bottom_ids(layer); },
           Guard())

@@ -1,6 +1,8 @@
 // installed by amcaffe
 #include "net_lock.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <map>
 
 namespace pycaffe {
@@ -15,12 +17,32 @@ static Mutexes* Table() {
   return table;
 }
 
-NetLock::NetLock(Solver* solver) {
-  Lock(solver->net().get());
-  for (const shared_ptr<Net>& net : solver->test_nets()) Lock(net.get());
+static std::vector<const Net*> NetsOf(Solver* solver) {
+  std::vector<const Net*> nets(1, solver->net().get());
+  for (const shared_ptr<Net>& net : solver->test_nets()) {
+    nets.push_back(net.get());
+  }
+  return nets;
 }
 
-void NetLock::Lock(const Net* net) {
+NetLock::NetLock(Solver* solver) { Lock(NetsOf(solver)); }
+
+NetLock::NetLock(const Net* net, KeepGil) {
+  GilRelease released;
+  Lock({net});
+}
+
+NetLock::NetLock(Solver* solver, KeepGil) {
+  GilRelease released;
+  Lock(NetsOf(solver));
+}
+
+void NetLock::Lock(std::vector<const Net*> nets) {
+  std::sort(nets.begin(), nets.end(), std::less<const Net*>());
+  for (const Net* net : nets) LockOne(net);
+}
+
+void NetLock::LockOne(const Net* net) {
   Held held = {net, nullptr};
   {
     std::lock_guard<std::mutex> table_lock(table_mutex);

@@ -15,9 +15,15 @@ namespace pycaffe {
 /// while its net is locked.
 class NetLock {
  public:
-  explicit NetLock(const Net* net) { Lock(net); }
-  /// A solver's net and its test nets, always in this order.
+  /// For a caller that needs the GIL meanwhile: it is given up only to wait.
+  enum KeepGil { kKeepGil };
+
+  explicit NetLock(const Net* net) { Lock({net}); }
+  explicit NetLock(const std::vector<const Net*>& nets) { Lock(nets); }
+  /// A solver's net and its test nets.
   explicit NetLock(Solver* solver);
+  NetLock(const Net* net, KeepGil);
+  NetLock(Solver* solver, KeepGil);
   ~NetLock();
 
  private:
@@ -26,7 +32,10 @@ class NetLock {
     std::shared_ptr<std::recursive_mutex> mutex;
   };
 
-  void Lock(const Net* net);
+  /// In the order of their addresses, so that two threads never wait for each
+  /// other's nets.
+  void Lock(std::vector<const Net*> nets);
+  void LockOne(const Net* net);
 
   std::vector<Held> held_;
 };

@@ -9,6 +9,7 @@
 
 #include "caffe/caffe.hpp"
 #include "caffe/util/fatal_error.hpp"
+#include "gil.hpp"
 
 // Callbacks, ranks and multi-process training all came to Caffe with NCCL.
 #if defined(__has_include)
@@ -52,7 +53,7 @@ struct BlobHandle {
 /// What nearly every function of the module runs under.
 typedef py::call_guard<FatalAsException> Guard;
 /// ... with other Python threads running meanwhile.
-typedef py::call_guard<FatalAsException, py::gil_scoped_release> LongGuard;
+typedef py::call_guard<FatalAsException, GilRelease> LongGuard;
 
 /// A property's getter; def_property_readonly would drop the guard.
 template <typename Function>
@@ -70,6 +71,8 @@ void Keep(py::handle self, py::object what);
 /// raise.
 void RaiseSignals();
 
+/// Raises TypeError or OverflowError: a dimension that is no C++ int. Throws
+/// FatalError: a shape that no blob can have.
 vector<int> ShapeOf(const py::args& dimensions);
 
 void BindBlob(py::module_* m);

@@ -11,7 +11,7 @@ py::object PythonLayer::self() {
 }
 
 void PythonLayer::LayerSetUp(const RawBlobVec& bottom, const RawBlobVec& top) {
-  py::gil_scoped_acquire gil;
+  GilAcquire gil;
 #ifdef PYCAFFE_SINCE_NCCL
   // The threads of a multi-GPU run of the command line share one interpreter.
   if (this->phase_ == caffe::TRAIN && caffe::Caffe::solver_count() > 1 &&
@@ -29,18 +29,18 @@ void PythonLayer::LayerSetUp(const RawBlobVec& bottom, const RawBlobVec& top) {
 }
 
 void PythonLayer::Reshape(const RawBlobVec& bottom, const RawBlobVec& top) {
-  py::gil_scoped_acquire gil;
+  GilAcquire gil;
   self().attr("reshape")(bottom, top);
 }
 
 void PythonLayer::Forward_cpu(const RawBlobVec& bottom, const RawBlobVec& top) {
-  py::gil_scoped_acquire gil;
+  GilAcquire gil;
   self().attr("forward")(bottom, top);
 }
 
 void PythonLayer::Backward_cpu(const RawBlobVec& top,
     const vector<bool>& propagate_down, const RawBlobVec& bottom) {
-  py::gil_scoped_acquire gil;
+  GilAcquire gil;
   self().attr("backward")(top, propagate_down, bottom);
 }
 
@@ -49,13 +49,13 @@ void PythonLayer::Backward_cpu(const RawBlobVec& top,
 struct DropObject {
   PyObject* object;
   void operator()(Layer*) const {
-    py::gil_scoped_acquire gil;
+    GilAcquire gil;
     Py_DECREF(object);
   }
 };
 
 static shared_ptr<Layer> CreatePythonLayer(const caffe::LayerParameter& param) {
-  py::gil_scoped_acquire gil;
+  GilAcquire gil;
   const caffe::PythonParameter& where = param.python_param();
   py::object module = py::module_::import(where.module().c_str());
   py::object object = module.attr(where.layer().c_str())(param);

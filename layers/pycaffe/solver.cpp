@@ -9,7 +9,7 @@ namespace pycaffe {
 /// Asked by a solver after each iteration and before each batch of a test. An
 /// exception there leaves the solver between two iterations.
 static caffe::SolverAction::Enum OnIteration() {
-  py::gil_scoped_acquire gil;
+  GilAcquire gil;
   RaiseSignals();
   return caffe::SolverAction::NONE;
 }
@@ -30,16 +30,17 @@ static shared_ptr<Solver> GetSolver(const string& path) {
 
 static void Restore(Solver* solver, const string& state) {
   CheckFile(state);
+  NetLock lock(solver, NetLock::kKeepGil);
   solver->Restore(state.c_str());
 }
 
 static void Solve(Solver& solver, const py::object& state) {
   string file;
   if (!state.is_none()) {
-    file = state.cast<string>();
+    file = Path(state);
     CheckFile(file);
   }
-  py::gil_scoped_release released;
+  GilRelease released;
   NetLock lock(&solver);
   solver.Solve(file.empty() ? NULL : file.c_str());
 }
@@ -69,11 +70,11 @@ class PYCAFFE_HIDDEN SolverCallback final : public Solver::Callback {
 
  protected:
   void on_start() override {
-    py::gil_scoped_acquire gil;
+    GilAcquire gil;
     on_start_();
   }
   void on_gradients_ready() override {
-    py::gil_scoped_acquire gil;
+    GilAcquire gil;
     on_gradients_ready_();
   }
 
@@ -152,12 +153,18 @@ void BindSolver(py::module_* m) {
           },
           LongGuard())
       .def("restore", &Restore, Guard())
-      .def("snapshot", &Solver::Snapshot, Guard())
-      .def("share_weights",
-          [](Solver& self, Net* net) {
-            net->ShareTrainedLayersWith(self.net().get());
+      .def("snapshot",
+          [](Solver& self) {
+            NetLock lock(&self, NetLock::kKeepGil);
+            self.Snapshot();
           },
-          Guard());
+          Guard())
+      .def("share_weights",
+          [](Solver& self, Net& net) {
+            NetLock lock({self.net().get(), &net});
+            net.ShareTrainedLayersWith(self.net().get());
+          },
+          LongGuard());
   BindApplyUpdate<Solver>(&solver, 0);
 
   typedef caffe::SGDSolver<Dtype> SGDSolver;

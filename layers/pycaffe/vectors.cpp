@@ -21,17 +21,23 @@ static py::object ToPython(Blob* const& blob) {
 
 template <typename T>
 T FromPython(const py::handle& object) {
-  return object.cast<T>();
+  try {
+    // None would be cast to an empty pointer, which Caffe follows.
+    if (!object.is_none()) return object.cast<T>();
+  } catch (const py::cast_error&) {
+  }
+  throw py::type_error(string(py::repr(object)) + " of type " +
+      Py_TYPE(object.ptr())->tp_name + " is no element for this vector");
 }
 
 template <>
 shared_ptr<Blob> FromPython<shared_ptr<Blob> >(const py::handle& object) {
-  return object.cast<const BlobHandle&>().blob;
+  return FromPython<BlobHandle>(object).blob;
 }
 
 template <>
 Blob* FromPython<Blob*>(const py::handle& object) {
-  return object.cast<const BlobHandle&>().blob.get();
+  return FromPython<BlobHandle>(object).blob.get();
 }
 
 template <typename Vector>

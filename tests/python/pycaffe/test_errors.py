@@ -192,3 +192,50 @@ def test_nccl_that_is_not_there_says_how_to_get_it(pycaffe, error, solver):
 
 def test_the_log_may_be_initialised_twice(run_python):
     run_python("import caffe; caffe.init_log(2); caffe.init_log(2, True); caffe.log('x')")
+
+
+@pytest.mark.parametrize(
+    "dimension, kind", [("a", TypeError), (2.5, TypeError), (2**40, OverflowError)]
+)
+def test_a_dimension_that_is_no_int_is_named(net, dimension, kind):
+    blob = net.blobs["data"]
+    for reshape in (blob.reshape, net.params["ip"].add_blob):
+        with pytest.raises(kind, match=f"dimension 1 .*{dimension}"):
+            reshape(2, dimension)
+    assert tuple(blob.shape) == (2, 3)
+
+
+def test_a_path_that_is_none(pycaffe, net_file, solver, tmp_path, net):
+    with pytest.raises(TypeError, match="not int"):
+        solver().solve(3)
+    with pytest.raises(TypeError, match="not int"):
+        pycaffe.Net(net_file, pycaffe.TEST, weights=3)
+    with pytest.raises(TypeError, match="stage must be a str, not 3"):
+        pycaffe.Net(net_file, pycaffe.TEST, stages=[3])
+    net.save(str(tmp_path / "weights"))
+    pycaffe.Net(net_file, pycaffe.TEST, weights=tmp_path / "weights")
+
+
+@pytest.mark.parametrize("value", [None, 3])
+def test_vectors_take_their_own_elements_only(pycaffe, net, value):
+    before = len(net.layers)
+    for use in (
+        lambda: net.layers.__setitem__(0, value),
+        lambda: net.layers.append(value),
+        lambda: net.layers.extend([net.layers[0], value]),
+        lambda: pycaffe._caffe.NetVec([value]),
+        lambda: pycaffe._caffe.RawBlobVec([value]),
+        lambda: net.params["ip"].append(value),
+    ):
+        with pytest.raises(TypeError, match=f"{value} of type .* is no element"):
+            use()
+    assert len(net.layers) == before
+    net.forward()
+
+
+def test_a_layer_is_not_set_up_with_too_few_blobs(pycaffe, error, net):
+    layer, none = net.layers[1], pycaffe._caffe.RawBlobVec()
+    for method in (layer.setup, layer.reshape):
+        with pytest.raises(error, match="takes 1 bottom"):
+            method(none, none)
+    net.forward()
