@@ -24,7 +24,7 @@ PLACES = (
 )
 SUITE, MIRROR_PACKAGES = "bullseye", (
     "python3.9-minimal libpython3.9-minimal libpython3.9-stdlib libpython3.9-dev "
-    "libssl1.1 libffi7 libmpdec3"
+    "libssl1.1 libffi7 libmpdec3 python3-distutils"
 ).split()
 FACTS = """
 import os, sys, sysconfig
