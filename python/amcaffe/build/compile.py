@@ -57,9 +57,6 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
             f"cannot write {error.filename}: {error.strerror}",
             hint="build in a copy of the tree that you may write to",
         ) from None
-    environment = dict(os.environ, CCACHE_NOHASHDIR="1")
-    environment.setdefault("CCACHE_BASEDIR", str(root))
-
     if not (root / ".amcaffe").exists():
         say(f"{root} is not patched (python -m amcaffe.install does); it is built as it is")
     say(cuda.reason if cuda.root else f"CPU-only: {cuda.reason}")
@@ -71,11 +68,8 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
     options.update(define.split("=", 1) for define in defines)
     if drop_other_toolkit(root, options):
         say("configuring anew: it was configured with another CUDA toolkit, or with none")
-    command = [cmake, "-S", str(root), "-B", str(folder)]
-    if not (folder / "CMakeCache.txt").exists():
-        command += ["-G", generator()]
-    command += [f"-D{key}={value}" for key, value in options.items()]
-    logged(command, environment, log, "configuring")
+    environment = _environment(root)
+    _configure(cmake, root, folder, options, environment)
     if "pycaffe" not in _targets(cmake, folder):
         version = ".".join(map(str, sys.version_info[:2]))
         raise BuildError(
@@ -86,8 +80,7 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
             "the distribution's python3 in a virtual environment; " + APT_HINT,
         )
     targets = ["all"] + (["test.testbin"] if tests else [])
-    command = [cmake, "--build", str(folder), "--parallel", str(jobs or os.cpu_count())]
-    logged([*command, "--target", *targets], environment, log, "compiling")
+    _compile(cmake, folder, jobs, environment, "--target", *targets)
     # What --pycaffe-only made for this Python would be taken before the binding made now.
     _own_module(root).unlink(missing_ok=True)
     return folder
@@ -129,8 +122,7 @@ def build_pycaffe(root, jobs=None):
     module = _own_module(root)
     folder = root / "build" / f"pycaffe{sysconfig.get_config_var('EXT_SUFFIX')}".replace(".so", "")
     folder.mkdir(exist_ok=True)
-    log = folder / LOG_NAME
-    log.write_text("")
+    (folder / LOG_NAME).write_text("")
     cmake = require_cmake()
     options = {
         "CMAKE_BUILD_TYPE": "Release",
@@ -139,16 +131,30 @@ def build_pycaffe(root, jobs=None):
     }
     if shutil.which("ccache"):
         options["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
-    command = [cmake, "-S", str(root / OURS), "-B", str(folder)]
+    environment = _environment(root)
+    _configure(cmake, root / OURS, folder, options, environment)
+    _compile(cmake, folder, jobs, environment)
+    return module
+
+
+def _environment(root):
+    """Variables with which ccache takes another tree's objects for this one's."""
+    environment = dict(os.environ, CCACHE_NOHASHDIR="1")
+    environment.setdefault("CCACHE_BASEDIR", str(root))
+    return environment
+
+
+def _configure(cmake, source, folder, options, environment):
+    command = [cmake, "-S", str(source), "-B", str(folder)]
     if not (folder / "CMakeCache.txt").exists():
         command += ["-G", generator()]
     command += [f"-D{key}={value}" for key, value in options.items()]
-    environment = dict(os.environ, CCACHE_NOHASHDIR="1")
-    environment.setdefault("CCACHE_BASEDIR", str(root))
-    logged(command, environment, log, "configuring")
+    logged(command, environment, folder / LOG_NAME, "configuring")
+
+
+def _compile(cmake, folder, jobs, environment, *targets):
     command = [cmake, "--build", str(folder), "--parallel", str(jobs or os.cpu_count())]
-    logged(command, environment, log, "compiling")
-    return module
+    logged([*command, *targets], environment, folder / LOG_NAME, "compiling")
 
 
 def _own_module(root):

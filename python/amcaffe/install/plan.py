@@ -28,9 +28,9 @@ from amcaffe.install.record import (
 )
 from amcaffe.install.selection import Host, select
 from amcaffe.install.sources import is_marked
-from amcaffe.tree_layers import layers_of
 from amcaffe.resources import resource_dir
 from amcaffe.tree import PROTO, require_our_interface
+from amcaffe.tree_layers import layers_of
 
 ADDITION = "proto/toadd.proto"
 EDIT_NAMES = tuple(edit.name for edit in HOST_EDITS) + tuple(layer.name for layer in HOST_LAYERS)
