@@ -147,6 +147,47 @@ MARGIN_HD void BackwardRow(const int i, const int classes, const Dtype* label,
   }
 }
 
+// --- Softmax loss of a row -------------------------------------------------
+
+/// Some logits of a row as their maximum and sum exp(logit - max); of none,
+/// (-infinity, 0). Sums of parts of a row are merged, so that a row need not be
+/// in one place.
+template <typename Dtype>
+struct LogSum { Dtype max, sum; };
+
+template <typename Dtype>
+MARGIN_HD LogSum<Dtype> Merge(const LogSum<Dtype>& a, const LogSum<Dtype>& b) {
+  if (a.sum == 0) { return b; }
+  if (b.sum == 0) { return a; }
+  const Dtype max = a.max > b.max ? a.max : b.max;
+  const LogSum<Dtype> both = { max,
+    a.sum * std::exp(a.max - max) + b.sum * std::exp(b.max - max) };
+  return both;
+}
+
+/// loss = -log(p), p the target's share of the softmax, and rest = 1 - p: with
+/// the target apart from the other classes neither loses digits where p is
+/// close to 1.
+template <typename Dtype>
+struct TargetLoss { Dtype loss, rest; };
+
+template <typename Dtype>
+MARGIN_HD TargetLoss<Dtype> SoftmaxLoss(const Dtype target,
+    const LogSum<Dtype>& others) {
+  const Dtype ahead = others.max - target;
+  TargetLoss<Dtype> result;
+  if (ahead > 0) {
+    const Dtype own = std::exp(-ahead);
+    result.loss = ahead + std::log(others.sum + own);
+    result.rest = others.sum / (others.sum + own);
+  } else {
+    const Dtype odds = others.sum * std::exp(ahead);
+    result.loss = std::log1p(odds);
+    result.rest = odds / (1 + odds);
+  }
+  return result;
+}
+
 // --- Normalisation of a vector: y = x / norm -------------------------------
 
 enum Norm {
