@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "caffe/layers/combined_margin_layer.hpp"
-#include "caffe/util/label_check.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -30,6 +29,7 @@ void CombinedMarginLayer<Dtype>::LayerSetUp(
 template <typename Dtype>
 void CombinedMarginLayer<Dtype>::Reshape(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+  label_check_.Report();
   CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1]);
   top[0]->ReshapeLike(*bottom[0]);
   slope_.Reshape(vector<int>(1, bottom[0]->shape(0)));

@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "caffe/layers/combined_margin_layer.hpp"
-#include "caffe/util/label_check.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -28,7 +27,7 @@ template <typename Dtype>
 void CombinedMarginLayer<Dtype>::Forward_gpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   if (active_) {
-    CheckLabels(this->layer_param_, *bottom[0], *bottom[1]);
+    label_check_.Check(this->layer_param_, bottom[0]->count(1), *bottom[1]);
   }
   const Dtype* label = bottom[1]->gpu_data();
   Dtype* top_data = top[0]->mutable_gpu_data();
@@ -49,6 +48,7 @@ template <typename Dtype>
 void CombinedMarginLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
+  label_check_.Report();
   if (propagate_down[1]) {
     LOG(FATAL) << this->type()
                << " Layer cannot backpropagate to label inputs.";

@@ -7,6 +7,7 @@
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/proto/caffe.pb.h"
+#include "caffe/util/label_check.hpp"
 #include "caffe/util/margin_math.hpp"
 
 namespace caffe {
@@ -65,6 +66,7 @@ class CombinedMarginLayer : public Layer<Dtype> {
 
   bool active_;  ///< whether this phase has the margin
   margin::CombinedMargin<Dtype> margin_;
+  LabelCheck label_check_;
   Blob<Dtype> slope_;  ///< (N) dy / dx at each row's label
 };
 

@@ -2,7 +2,11 @@
 #ifndef CAFFE_UTIL_LABEL_CHECK_HPP_
 #define CAFFE_UTIL_LABEL_CHECK_HPP_
 
+#include <sstream>
+#include <string>
+
 #include "caffe/blob.hpp"
+#include "caffe/common.hpp"
 #include "caffe/proto/caffe.pb.h"
 #include "caffe/util/margin_math.hpp"
 
@@ -22,21 +26,85 @@ void CheckLabelShape(const LayerParameter& param, const Blob<Dtype>& logits,
       << logits.shape_string() << ". Were the two bottoms swapped?";
 }
 
-/// Stops at the first label that is not an integer below C; a negative one is
-/// an ignored row. Reads the labels on the host, before anything is written.
+/// What is said of a label that is no class.
+inline std::string BadLabelMessage(const std::string& name,
+    const std::string& type, const int row, const double label,
+    const int classes) {
+  std::ostringstream message;
+  message << "Layer " << name << " (" << type << "): row " << row
+      << " of the batch has label " << label << ", but with C = " << classes
+      << " classes a label is an integer from 0 to " << classes - 1
+      << ", or negative for a row to ignore. Correct the list, or num_output "
+      << "of the layer before.";
+  return message.str();
+}
+
+/// Stops at the first label that is not an integer below `classes`; a negative
+/// one and `ignored` are those of rows to ignore. Reads the labels on the host,
+/// before anything is written.
+template <typename Dtype>
+void CheckLabels(const LayerParameter& param, const int classes,
+    const Blob<Dtype>& label, const Dtype ignored = -1) {
+  const Dtype* label_data = label.cpu_data();
+  const int rows = label.count();
+  const int bad = margin::FirstBadLabel(rows, classes, label_data, ignored);
+  CHECK_EQ(bad, rows) << BadLabelMessage(param.name(), param.type(), bad,
+      label_data[bad], classes);
+}
+
+/// The same for logits, (N x C).
 template <typename Dtype>
 void CheckLabels(const LayerParameter& param, const Blob<Dtype>& logits,
     const Blob<Dtype>& label) {
-  const int rows = logits.shape(0);
-  const int classes = logits.count(1);
-  const Dtype* label_data = label.cpu_data();
-  const int bad = margin::FirstBadLabel(rows, classes, label_data);
-  CHECK_EQ(bad, rows) << "Layer " << param.name() << " (" << param.type()
-      << "): row " << bad << " of the batch has label " << label_data[bad]
-      << ", but with C = " << classes << " classes a label is an integer from "
-      << "0 to " << classes - 1 << ", or negative for a row to ignore. Correct "
-      << "the list, or num_output of the layer before.";
+  CheckLabels(param, logits.count(1), label);
 }
+
+/**
+ * @brief CheckLabels for the GPU passes of one layer, without waiting for the
+ *        GPU.
+ *
+ * Labels whose copy on the host is current are checked there, at once. Others
+ * are checked on the device, which leaves the first bad one where the host can
+ * see it, and the run stops at the layer's next Report after the device got so
+ * far; until then a bad row is one to ignore (margin::TargetClass). In training
+ * that is at the latest the Backward of the same pass, as Caffe waits for the
+ * loss before it, and no weight has moved. Where nothing waits, as in a forward
+ * pass without a loss, it is one or more passes later.
+ */
+class LabelCheck {
+ public:
+  LabelCheck() {}
+
+#ifdef CPU_ONLY
+  void Report() {}
+#else
+  /// Waits for the device, and logs a bad label that was not reported yet.
+  ~LabelCheck();
+
+  /// Stops if the device has found a bad label by now. For Reshape, which
+  /// begins each Forward, and for Backward_gpu.
+  void Report();
+
+  /// For Forward_gpu, before the kernels that read the labels. The arguments
+  /// are CheckLabels'.
+  template <typename Dtype>
+  void Check(const LayerParameter& param, int classes,
+      const Blob<Dtype>& label, Dtype ignored = -1);
+
+  /// The first bad label, in host memory that the device writes to.
+  struct Found {
+    double label;
+    int classes;
+    int rows;  ///< up to it, and 0 while there is none
+  };
+
+ private:
+  std::string name_, type_;  ///< of the layer
+  Found* found_ = NULL;
+#endif
+
+  DISABLE_COPY_AND_ASSIGN(LabelCheck);
+};
 
 }  // namespace caffe
 

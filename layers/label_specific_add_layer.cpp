@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "caffe/layers/label_specific_add_layer.hpp"
-#include "caffe/util/label_check.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -46,6 +45,7 @@ void LabelSpecificAddLayer<Dtype>::LayerSetUp(
 template <typename Dtype>
 void LabelSpecificAddLayer<Dtype>::Reshape(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+  label_check_.Report();
   CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1]);
   top[0]->ReshapeLike(*bottom[0]);
   if (top.size() == 2) {

@@ -2,7 +2,6 @@
 #include <vector>
 
 #include "caffe/layers/label_specific_add_layer.hpp"
-#include "caffe/util/label_check.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -20,7 +19,7 @@ template <typename Dtype>
 void LabelSpecificAddLayer<Dtype>::Forward_gpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   if (active_) {
-    CheckLabels(this->layer_param_, *bottom[0], *bottom[1]);
+    label_check_.Check(this->layer_param_, bottom[0]->count(1), *bottom[1]);
     margin_.bias = NextBias();
   }
   if (top.size() == 2) {
@@ -45,6 +44,7 @@ template <typename Dtype>
 void LabelSpecificAddLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
+  label_check_.Report();
   if (propagate_down[1]) {
     LOG(FATAL) << this->type()
                << " Layer cannot backpropagate to label inputs.";

@@ -7,6 +7,7 @@
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/proto/caffe.pb.h"
+#include "caffe/util/label_check.hpp"
 #include "caffe/util/margin_math.hpp"
 
 namespace caffe {
@@ -72,6 +73,7 @@ class LabelSpecificAddLayer : public Layer<Dtype> {
   bool active_;  ///< whether this phase has the bias
   bool anneal_;
   margin::LabelSpecificAdd<Dtype> margin_;
+  LabelCheck label_check_;
 };
 
 }  // namespace caffe

@@ -3,6 +3,7 @@
 #define CAFFE_UTIL_MARGIN_MATH_HPP_
 
 #include <cmath>
+#include <cstddef>
 
 // Every formula of the margin layers, for the host and for CUDA, without a
 // Caffe header: the .cpp files loop these, the .cu files launch them, and the
@@ -29,17 +30,27 @@ MARGIN_HD Dtype Clip(const Dtype x, const Dtype low, const Dtype high) {
 
 // --- Labels --------------------------------------------------------------
 
-/// The row of the first label that is neither negative (an ignored row) nor
-/// an integer below `classes`; `rows` where there is none. NaN and infinities
-/// are bad labels too.
+/// Whether a label is an integer below `classes`; a negative one is that of a
+/// row to ignore. NaN and infinities are not.
 template <typename Dtype>
-inline int FirstBadLabel(const int rows, const int classes,
-    const Dtype* label) {
+MARGIN_HD bool IsLabel(const int classes, const Dtype label) {
+  return label < classes && std::floor(label) == label && label - label == 0;
+}
+
+/// The class that a label names; -1 for a row to ignore and for what is no
+/// label, so that no index made of it is out of bounds.
+template <typename Dtype>
+MARGIN_HD int TargetClass(const int classes, const Dtype label) {
+  return label >= 0 && IsLabel(classes, label) ? static_cast<int>(label) : -1;
+}
+
+/// The row of the first label that is neither a label nor `ignored`; `rows`
+/// where there is none.
+template <typename Dtype>
+MARGIN_HD int FirstBadLabel(const int rows, const int classes,
+    const Dtype* label, const Dtype ignored = -1) {
   for (int i = 0; i < rows; ++i) {
-    if (!(std::isfinite(label[i]) && std::floor(label[i]) == label[i] &&
-          label[i] < classes)) {
-      return i;
-    }
+    if (!IsLabel(classes, label[i]) && label[i] != ignored) { return i; }
   }
   return rows;
 }
@@ -130,10 +141,11 @@ template <typename Dtype, typename Margin>
 MARGIN_HD void ForwardRow(const int i, const int classes, const Dtype* label,
     const Margin& margin, Dtype* logits, Dtype* slope) {
   Dual<Dtype> y = { 0, 1 };
-  if (label[i] >= 0) {
-    Dtype* target = logits + i * classes + static_cast<int>(label[i]);
-    y = margin(*target);
-    *target = y.value;
+  const int target = TargetClass(classes, label[i]);
+  if (target >= 0) {
+    Dtype* logit = logits + static_cast<std::size_t>(i) * classes + target;
+    y = margin(*logit);
+    *logit = y.value;
   }
   if (slope) { slope[i] = y.slope; }
 }
@@ -142,8 +154,9 @@ MARGIN_HD void ForwardRow(const int i, const int classes, const Dtype* label,
 template <typename Dtype>
 MARGIN_HD void BackwardRow(const int i, const int classes, const Dtype* label,
     const Dtype* slope, Dtype* diff) {
-  if (label[i] >= 0) {
-    diff[i * classes + static_cast<int>(label[i])] *= slope[i];
+  const int target = TargetClass(classes, label[i]);
+  if (target >= 0) {
+    diff[static_cast<std::size_t>(i) * classes + target] *= slope[i];
   }
 }
 
