@@ -18,6 +18,7 @@ STEPS = {
     "train": "train a net: progress, snapshots, resume",
     "extract": "features of a list of images",
     "evaluate": "verification accuracy, TAR at FAR, curves, report",
+    "plot": "draw the margins that the layers train with",
     "demo": "all of it on made-up faces, plain softmax against AM-Softmax",
 }
 

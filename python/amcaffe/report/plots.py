@@ -12,6 +12,8 @@ from amcaffe.errors import InputError
 BINS = 100  # of the score histograms, over [-1, 1]
 POINTS = 400  # of a curve
 NOISY = 30  # false accepts below which a TAR is mostly luck ("rule of 30")
+# What each kind of file would say of when and with what it was made.
+UNDATED = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}
 METRICS = ("iteration", "loss", "learning_rate", "images_per_second")
 
 
@@ -52,6 +54,10 @@ class Drawing:
         """SVG bytes, on nothing, for light or dark paper."""
         return self._render(DARK if dark else LIGHT, "svg", transparent=True)
 
+    def pdf(self):
+        """PDF bytes, on nothing, for light paper."""
+        return self._render(LIGHT, "pdf", transparent=True)
+
     def _render(self, theme, kind, **options):
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -78,18 +84,18 @@ class Drawing:
             "legend.frameon": False,
             "svg.hashsalt": "amcaffe",  # else ids in the file are random
             "svg.fonttype": "path",
+            "pdf.fonttype": 42,  # whole fonts: text that can be searched
         }
         with matplotlib.rc_context(style):
             figure = Figure(figsize=self.size, layout="constrained")
             FigureCanvasAgg(figure)
             self.draw(figure, theme)
             buffer = io.BytesIO()
-            metadata = {"Software": None} if kind == "png" else {"Date": None}
-            figure.savefig(buffer, format=kind, metadata=metadata, **options)
+            figure.savefig(buffer, format=kind, metadata={UNDATED[kind]: None}, **options)
         return buffer.getvalue()
 
 
-def _styles(theme, names):
+def styles(theme, names):
     """(name, colour, dash) of each."""
     for k, name in enumerate(names):
         yield name, theme.colours[k % len(theme.colours)], DASHES[k % len(DASHES)]
@@ -116,7 +122,7 @@ def roc_plot(tallies, fars=()):
         impostors = max(counts.pairs[1] for counts in tallies.values())
         lowest = min(1 / impostors, 0.1)
         bottom = 1.0
-        for name, colour, dash in _styles(theme, tallies):
+        for name, colour, dash in styles(theme, tallies):
             counts = tallies[name]
             marks = [far for far in fars if far * counts.pairs[1] >= 1]
             grid = np.geomspace(1 / counts.pairs[1], 1, POINTS)
@@ -192,7 +198,7 @@ def training_plot(curves):
 
     def draw(figure, theme):
         loss, rate = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        for name, colour, dash in _styles(theme, curves):
+        for name, colour, dash in styles(theme, curves):
             metrics = curves[name]
             loss.plot(metrics["iteration"], metrics["loss"], color=colour, alpha=0.3, linewidth=0.8)
             loss.plot(
