@@ -10,6 +10,8 @@ from amcaffe.errors import BuildError
 PYBIND11, BOOST = "pybind11", "boost"
 OURS = "src/pycaffe"
 HOSTS = "python/caffe/_caffe.cpp"
+COMMON = "include/caffe/common.hpp"
+NEEDED = ("solver_rank", "set_multiprocess")  # members of class Caffe that ours binds
 
 _HOST_NAME = re.compile(
     r"(?:\bdef|\badd_property|\bdef_readonly|\bdef_readwrite|\bbp::class_\s*<[^;]*?>)"
@@ -25,7 +27,7 @@ def choose_binding(root, asked=None, say=print):
         asked: PYBIND11, BOOST or None.
         say: function of one line: why it is not pybind11.
     Returns: PYBIND11 or BOOST.
-    Raises: BuildError: pybind11 was asked for, and the tree or this Python lacks it.
+    Raises: BuildError: pybind11 was asked for, and the tree cannot have it or this Python lacks it.
     """
     if asked == BOOST:
         return BOOST
@@ -35,6 +37,13 @@ def choose_binding(root, asked=None, say=print):
                 f"{root} has no {OURS}: the tree is not patched",
                 hint=f"python -m amcaffe.install {root}, or --binding {BOOST}",
             )
+        return BOOST
+    too_old = [name for name in NEEDED if name not in Path(root, COMMON).read_text("latin-1")]
+    if too_old:
+        reason = f"ours on pybind11 needs {' and '.join(too_old)}, which {COMMON} does not declare"
+        if asked:
+            raise BuildError(f"{root}: this Caffe is too old: {reason}", hint=f"--binding {BOOST}")
+        say(f"pycaffe: {reason}, so Boost.Python's is built")
         return BOOST
     lacking = names_beyond_ours(root)
     if lacking and not asked:

@@ -23,8 +23,12 @@ BOOST_PYTHON_MODULE(_caffe) {
 """
 
 
-def tree(root, beyond="", patched=True):
-    write_files(root, {pycaffe_binding.HOSTS: HOSTS.replace("BEYOND", beyond)})
+COMMON = "inline static int solver_rank();\ninline static void set_multiprocess(bool val);\n"
+
+
+def tree(root, beyond="", patched=True, common=COMMON):
+    host = {pycaffe_binding.HOSTS: HOSTS.replace("BEYOND", beyond), pycaffe_binding.COMMON: common}
+    write_files(root, host)
     if patched:
         binding = resource_dir("layers/pycaffe")
         write_files(
@@ -53,6 +57,15 @@ def test_a_binding_with_more_in_it_than_ours_is_kept_and_its_names_are_told(tmp_
     assert choose_binding(tmp_path, say=said.append) == BOOST
     assert names[0] in said[0] and "--binding pybind11" in said[0]
     assert choose_binding(tmp_path, PYBIND11) == PYBIND11
+
+
+def test_a_caffe_that_is_too_old_for_ours_keeps_its_own(tmp_path):
+    said = []
+    old = tree(tmp_path, common="inline static bool root_solver();\n")
+    assert choose_binding(old, say=said.append) == BOOST
+    assert "solver_rank and set_multiprocess" in said[0]
+    with pytest.raises(BuildError, match="too old"):
+        choose_binding(old, PYBIND11)
 
 
 def test_pybind11_in_a_tree_without_it_is_refused(tmp_path):
