@@ -8,10 +8,19 @@ from amcaffe import cli
 from amcaffe.errors import InputError
 from amcaffe.files import atomic_write
 from amcaffe.prototxt import nets, text
-from amcaffe.prototxt.experiment import BACKENDS, MARGINS, UNITS, Experiment
+from amcaffe.prototxt.experiment import (
+    A_SOFTMAX_MAX_ITER,
+    BACKENDS,
+    MAX_ITER,
+    UNITS,
+    Experiment,
+)
+from amcaffe.prototxt.heads import A_SOFTMAX_TYPES, MARGINS
 
-DEFAULT_MARGINS = ("am-softmax", "combined")
-SUFFIXES = {"softmax": "_softmax", "am-softmax": "", "combined": "_combined"}
+DEFAULT_MARGINS = (
+    "softmax", "normface", "am-softmax", "arcface", "combined", "am-softmax-wo-fn", "a-softmax",
+    "am-softmax-fused",
+)  # fmt: skip
 
 
 def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
@@ -21,17 +30,18 @@ def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
         experiment: Experiment.
         out: folder that they will lie in, as the solvers are to name their nets:
             relative to where Caffe will be started.
-        margins: heads, of MARGINS; each gives a solver and a net, all share one deploy net.
+        margins: heads, of heads.MARGINS; each gives a solver and a net, all share one deploy net.
     Returns: dict of file name -> text.
     """
     first = f"# rendered by: {command(experiment, out, margins)}\n"
     folder = Path(out).as_posix()
     files = {}
     for margin in margins:
-        suffix = SUFFIXES[margin]
+        suffix = _suffix(margin)
         net = f"face_train_test{suffix}.prototxt"
         files[f"face_solver{suffix}.prototxt"] = nets.solver(
             experiment,
+            margin,
             net if folder == "." else f"{folder}/{net}",
             experiment.snapshot_prefix + suffix,
         )
@@ -60,6 +70,11 @@ def command(experiment, out, margins):
     return " ".join(map(shlex.quote, words))
 
 
+def _suffix(margin):
+    """Of the file names: none for AM-Softmax, `_fused` for am-softmax-fused, `_arcface`."""
+    return f"_{margin}".replace("_am-softmax", "").replace("-", "_")
+
+
 def main(argv):
     options = vars(_parser().parse_args(argv))
     options["steps"] = tuple(options["steps"])
@@ -74,9 +89,13 @@ def _parser():
     parser = cli.parser(
         "prototxt",
         "Render solvers and nets. The defaults are the CASIA-WebFace experiment: 10516\n"
-        "identities, SphereFace's 20-layer net, AM-Softmax with s = 30 and m = 0.35, and a\n"
-        "variant with a combined margin. `caffe train -solver OUT/face_solver.prototxt` then\n"
-        "trains, from the folder that this is run in.",
+        "identities, SphereFace's 20-layer net, AM-Softmax with s = 30 and m = 0.35, and the\n"
+        "losses that it is compared with, a solver and a net each. `caffe train -solver\n"
+        "OUT/face_solver.prototxt` then trains AM-Softmax, from the folder that this is run in.\n\n"
+        "A head named -fused is the same loss in one layer, MarginSoftmaxLoss: faster, in less\n"
+        "memory, and with figures of the cosines. Weights move between the heads by layer name,\n"
+        "except to and from a-softmax. am-softmax takes the margin where the cosine exceeds it,\n"
+        "as its code was released; am-softmax-fused takes it always, as the paper has it.",
         "amcaffe prototxt --out nets --depth 10 --classes 500 --batch 64 \\\n"
         "      --source faces/train.txt --root faces/",
     )
@@ -86,8 +105,9 @@ def _parser():
         value = getattr(default, name)
         joint = "x" if name == "size" else " "
         shown = joint.join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+        help = help if value is None else f"{help} (default: {shown})"
         group.add_argument(
-            "--" + name.replace("_", "-"), default=value, help=f"{help} (default: {shown})",
+            "--" + name.replace("_", "-"), default=value, help=help,
             **{"type": type(value), "metavar": "X", **kwargs},
         )
 
@@ -108,14 +128,26 @@ def _parser():
     add(group, "size", "input, HEIGHTxWIDTH", type=_size, metavar="HxW")
     group = parser.add_argument_group("head")
     group.add_argument("--margin", nargs="+", choices=MARGINS, default=DEFAULT_MARGINS,
-                       help="heads to render a solver and a net for "
+                       metavar="HEAD",
+                       help=f"heads to render a solver and a net for, of {', '.join(MARGINS)} "
                             f"(default: {' '.join(DEFAULT_MARGINS)})")
     add(group, "classes", "identities", metavar="N")
-    add(group, "s", "scale of the cosines")
-    add(group, "m", "AM-Softmax's margin, a cosine")
+    add(group, "s", "scale of the cosines, but ArcFace's")
+    add(group, "m", "am-softmax: margin, a cosine")
+    add(group, "arcface_s", "arcface: scale of the cosines")
+    add(group, "arcface_m", "arcface: margin, radians")
     add(group, "m1", "combined: cos(M1 theta + M2) - M3")
     add(group, "m2", "combined, radians")
     add(group, "m3", "combined")
+    add(group, "wo_fn_m", "am-softmax-wo-fn: margin at the end of its annealing, a cosine")
+    add(group, "wo_fn_growth", "am-softmax-wo-fn: margin that each iteration adds")
+    add(group, "a_softmax_m", "a-softmax: factor of the angle", choices=A_SOFTMAX_TYPES,
+        metavar="{1,2,3,4}")
+    add(group, "lambda_gamma", "a-softmax: lambda = 1000 / (1 + X * iteration)")
+    add(group, "lambda_min", "a-softmax: lambda's least value")
+    add(group, "sample_rate", "fused: share of the classes in each iteration's softmax")
+    add(group, "memory_mb", "fused: MiB up to which the cosines are kept for the backward pass",
+        metavar="N")
     group = parser.add_argument_group("data")
     add(group, "backend", "image lists or LMDB", choices=BACKENDS, metavar="{list,lmdb}")
     add(group, "source", "training list, or LMDB folder", metavar="PATH")
@@ -130,7 +162,8 @@ def _parser():
     add(group, "lr", "learning rate at the start")
     add(group, "steps", "iterations after which it is divided by 10", type=int, nargs="*",
         metavar="N")
-    add(group, "max_iter", "iterations", metavar="N")
+    add(group, "max_iter", f"iterations (default: {MAX_ITER}; a-softmax: {A_SOFTMAX_MAX_ITER})",
+        type=int, metavar="N")
     add(group, "weight_decay", "of the weights")
     add(group, "snapshot", "iterations between snapshots", metavar="N")
     add(group, "snapshot_prefix", "of their file names; its folder must exist", metavar="PATH")

@@ -1,25 +1,21 @@
-"""Nets and solvers as (field, value) trees: SphereFace's residual net under a margin head.
+"""Nets and solvers as (field, value) trees: SphereFace's residual net under a head.
 
 Layer and blob names, fillers and multipliers are those of the AM-Softmax and SphereFace
 releases, so that their caffemodels load by name.
 """
 
 from amcaffe.errors import InputError
-from amcaffe.prototxt.experiment import UNITS
+from amcaffe.prototxt import heads
+from amcaffe.prototxt.experiment import A_SOFTMAX_MAX_ITER, MAX_ITER, UNITS
+from amcaffe.prototxt.parts import BIAS, GAUSSIAN, NO_BIAS, WEIGHT, XAVIER, ZERO, layer
 from amcaffe.prototxt.text import Token
 
-WEIGHT = ("param", [("lr_mult", 1), ("decay_mult", 1)])
-BIAS = ("param", [("lr_mult", 2), ("decay_mult", 0)])
-NO_BIAS = ("param", [("lr_mult", 0), ("decay_mult", 0)])  # the bias stays the 0 it starts as
-XAVIER = ("weight_filler", [("type", "xavier")])
-GAUSSIAN = ("weight_filler", [("type", "gaussian"), ("std", 0.01)])
-ZERO = ("bias_filler", [("type", "constant"), ("value", 0)])
 PIXEL_SCALE = 0.0078125  # 1 / 128
 TEST_BATCH = 32
 
 
 def train_test_net(experiment, margin):
-    """The net that `margin` ("softmax", "am-softmax" or "combined") is trained with."""
+    """The net that `margin`, of heads.MARGINS, is trained with."""
     trunk, top = _trunk(experiment, "data", training=True)
     return [
         ("name", f"face_{experiment.depth}"),
@@ -27,9 +23,7 @@ def train_test_net(experiment, margin):
         _data(experiment, "TEST"),
         *trunk,
         _fc5(experiment, top, training=True),
-        *_head(experiment, margin),
-        _layer("Accuracy", "Accuracy", ["fc6", "label"], ["accuracy"],
-               ("include", [("phase", Token("TEST"))])),
+        *heads.head(experiment, margin),
     ]
 
 
@@ -40,24 +34,27 @@ def deploy_net(experiment):
     trunk, top = _trunk(experiment, "concat_data", training=False)
     return [
         ("name", f"face_{experiment.depth}_deploy"),
-        _layer("data", "Input", [], ["data"], ("input_param", [shape])),
-        _layer("flip_data", "Flip", ["data"], ["flip_data"]),
-        _layer("concat_data", "Concat", ["data", "flip_data"], ["concat_data"],
-               ("concat_param", [("axis", 0)])),
+        layer("data", "Input", [], ["data"], ("input_param", [shape])),
+        layer("flip_data", "Flip", ["data"], ["flip_data"]),
+        layer("concat_data", "Concat", ["data", "flip_data"], ["concat_data"],
+              ("concat_param", [("axis", 0)])),
         *trunk,
         _fc5(experiment, top, training=False),
-        _layer("slice_fc5", "Slice", ["fc5"], ["fc5_orig", "fc5_mirror"],
-               ("slice_param", [("axis", 0)])),
-        _layer("sum_fc5", "Eltwise", ["fc5_orig", "fc5_mirror"], ["sum_fc5"],
-               ("eltwise_param", [("operation", Token("SUM"))])),
-        _layer("normalize1", "Normalize", ["sum_fc5"], ["norm1"],
-               ("normalize_param", [("normalize_type", "L2")])),
+        layer("slice_fc5", "Slice", ["fc5"], ["fc5_orig", "fc5_mirror"],
+              ("slice_param", [("axis", 0)])),
+        layer("sum_fc5", "Eltwise", ["fc5_orig", "fc5_mirror"], ["sum_fc5"],
+              ("eltwise_param", [("operation", Token("SUM"))])),
+        layer("normalize1", "Normalize", ["sum_fc5"], ["norm1"],
+              ("normalize_param", [("normalize_type", "L2")])),
     ]
 
 
-def solver(experiment, net, snapshot_prefix):
+def solver(experiment, margin, net, snapshot_prefix):
     """SGD with momentum; without solver_mode, so that `caffe train` uses the CPU, or -gpu."""
     e = experiment
+    max_iter = e.max_iter
+    if max_iter is None:
+        max_iter = A_SOFTMAX_MAX_ITER if margin == heads.A_SOFTMAX else MAX_ITER
     tests = [("test_iter", e.test_iter), ("test_interval", e.test_interval),
              ("test_initialization", False)]
     return [
@@ -67,7 +64,7 @@ def solver(experiment, net, snapshot_prefix):
         ("lr_policy", "multistep"),
         ("gamma", 0.1),
         *(("stepvalue", step) for step in e.steps),
-        ("max_iter", e.max_iter),
+        ("max_iter", max_iter),
         ("iter_size", e.iter_size),
         ("momentum", 0.9),
         ("weight_decay", e.weight_decay),
@@ -75,16 +72,6 @@ def solver(experiment, net, snapshot_prefix):
         ("snapshot", e.snapshot),
         ("snapshot_prefix", snapshot_prefix),
     ]
-
-
-def _layer(name, kind, bottoms, tops, *fields):
-    return ("layer", [
-        ("name", name),
-        ("type", kind),
-        *(("bottom", bottom) for bottom in bottoms),
-        *(("top", top) for top in tops),
-        *fields,
-    ])
 
 
 def _data(experiment, phase):
@@ -101,16 +88,16 @@ def _data(experiment, phase):
                 "prototxt: an LMDB's images cannot be resized as they are read",
                 hint="make the LMDB with images of one size, or use image lists",
             )
-        return _layer("data", "Data", [], ["data", "label"], include, transform, ("data_param", [
+        return layer("data", "Data", [], ["data", "label"], include, transform, ("data_param", [
             ("source", source), batch, ("backend", Token("LMDB")),
         ]))
     root = e.root if not e.root or e.root.endswith("/") else e.root + "/"
     resize = [("new_height", e.size[0]), ("new_width", e.size[1])] if e.resize else []
-    return _layer("data", "ImageData", [], ["data", "label"], include, transform,
-                  ("image_data_param", [
-                      ("source", source), ("root_folder", root), batch, ("shuffle", training),
-                      *resize,
-                  ]))
+    return layer("data", "ImageData", [], ["data", "label"], include, transform,
+                 ("image_data_param", [
+                     ("source", source), ("root_folder", root), batch, ("shuffle", training),
+                     *resize,
+                 ]))
 
 
 def _trunk(experiment, bottom, training):
@@ -123,14 +110,14 @@ def _trunk(experiment, bottom, training):
             name = f"conv{stage}_{number}"
             first = number == 1
             filling = [XAVIER if first else GAUSSIAN, ZERO] if training else []
-            layers.append(_layer(
+            layers.append(layer(
                 name, "Convolution", [bottom], [name],
                 *([WEIGHT, BIAS if first else NO_BIAS] if training else []),
                 ("convolution_param", [
                     ("num_output", channels), ("kernel_size", 3), ("stride", stride), ("pad", 1),
                     *filling,
                 ])))
-            layers.append(_layer(f"relu{stage}_{number}", "PReLU", [name], [name]))
+            layers.append(layer(f"relu{stage}_{number}", "PReLU", [name], [name]))
             return name
 
         bottom = convolve(1, bottom, stride=2)
@@ -138,53 +125,16 @@ def _trunk(experiment, bottom, training):
             inner = convolve(2 * unit + 2, bottom, stride=1)
             inner = convolve(2 * unit + 3, inner, stride=1)
             name = f"res{stage}_{2 * unit + 3}"
-            layers.append(_layer(name, "Eltwise", [bottom, inner], [name],
-                                 ("eltwise_param", [("operation", Token("SUM"))])))
+            layers.append(layer(name, "Eltwise", [bottom, inner], [name],
+                                ("eltwise_param", [("operation", Token("SUM"))])))
             bottom = name
     return layers, bottom
 
 
 def _fc5(experiment, bottom, training):
-    return _layer("fc5", "InnerProduct", [bottom], ["fc5"],
-                  *([WEIGHT, BIAS] if training else []),
-                  ("inner_product_param", [
-                      ("num_output", experiment.features),
-                      *([XAVIER, ZERO] if training else []),
-                  ]))
-
-
-def _head(experiment, margin):
-    """From fc5 to the loss. fc6_l2's weights have one name and shape in every head."""
-    e, cosine = experiment, margin != "softmax"
-    classifier = _layer("fc6_l2", "InnerProduct", ["norm1" if cosine else "fc5"], ["fc6"],
-                        ("param", [("lr_mult", 1)]),
-                        ("inner_product_param", [
-                            ("num_output", e.classes),
-                            *([("normalize", True)] if cosine else []),
-                            XAVIER,
-                            ("bias_term", False),
-                        ]))
-    if not cosine:
-        return [classifier, _loss("fc6")]
-    if margin == "combined":
-        margin_layer = _layer(
-            "combined_margin", "CombinedMargin", ["fc6", "label"], ["fc6_margin"],
-            ("combined_margin_param", [("m1", e.m1), ("m2", e.m2), ("m3", e.m3)]))
-    else:
-        margin_layer = _layer(
-            "label_specific_margin", "LabelSpecificAdd", ["fc6", "label"], ["fc6_margin"],
-            ("label_specific_add_param", [("bias", -e.m)]))
-    return [
-        _layer("norm1", "Normalize", ["fc5"], ["norm1"]),
-        classifier,
-        margin_layer,
-        _layer("fc6_margin_scale", "Scale", ["fc6_margin"], ["fc6_margin_scale"],
-               NO_BIAS,
-               ("scale_param", [("filler", [("type", "constant"), ("value", e.s)])])),
-        _loss("fc6_margin_scale"),
-    ]
-
-
-def _loss(bottom):
-    return _layer("softmax_loss", "SoftmaxWithLoss", [bottom, "label"], ["softmax_loss"],
-                  ("loss_weight", 1))
+    return layer("fc5", "InnerProduct", [bottom], ["fc5"],
+                 *([WEIGHT, BIAS] if training else []),
+                 ("inner_product_param", [
+                     ("num_output", experiment.features),
+                     *([XAVIER, ZERO] if training else []),
+                 ]))

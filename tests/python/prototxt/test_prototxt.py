@@ -9,6 +9,7 @@ from amcaffe import prototxt
 from amcaffe.errors import InputError
 from amcaffe.prototxt import render_files, text
 from amcaffe.prototxt.experiment import UNITS, Experiment
+from amcaffe.prototxt.heads import MARGINS
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,9 +30,10 @@ def test_the_committed_files_are_what_the_renderer_makes():
 def test_the_first_line_is_the_command_that_renders_the_file_again(tmp_path):
     experiment = Experiment(
         depth=10, channels=8, size=(50, 40), m=0.2, resize=True, mirror=False,
-        root="my images/", steps=(5, 7), test_iter=3, weight_decay=1e-05,
+        root="my images/", steps=(5, 7), test_iter=3, weight_decay=1e-05, max_iter=9,
+        sample_rate=0.1, memory_mb=0,
     )
-    first = render_files(experiment, tmp_path, ["softmax", "combined"])
+    first = render_files(experiment, tmp_path, ["softmax", "am-softmax-fused"])
     line = first["face_deploy.prototxt"].split("\n")[0]
     words = shlex.split(line.split("rendered by: ")[1])
     assert words[:3] == ["python", "-m", "amcaffe.prototxt"]
@@ -62,24 +64,78 @@ def test_the_20_layer_net_is_the_released_one():
     assert [name for name, _ in layers(net)] == ["data", "data", *names]
 
 
-def test_every_head_starts_from_the_same_layers_with_weights():
-    files = render_files(Experiment(), margins=["softmax", "am-softmax", "combined"])
+def test_every_head_has_a_solver_and_a_net_of_its_own():
+    files = render_files(Experiment(), margins=MARGINS)
+    assert len(files) == 2 * len(MARGINS) + 1
+    nets = {name for name in files if name.startswith("face_train_test")}
+    assert nets == {f"face_train_test{suffix}.prototxt" for suffix in (
+        "", "_fused", "_wo_fn", "_softmax", "_normface", "_normface_fused", "_arcface",
+        "_arcface_fused", "_combined", "_combined_fused", "_a_softmax",
+    )}  # fmt: skip
+    for name in nets:
+        suffix = name[len("face_train_test"):-len(".prototxt")]
+        solver = files[f"face_solver{suffix}.prototxt"]
+        assert f'net: "prototxt/{name}"' in solver and f'snapshot_prefix: "face{suffix}"' in solver
+
+
+def test_every_head_but_a_softmax_starts_from_the_same_layers_with_weights():
+    """A-Softmax's weights bear SphereFace's name: they come with a count."""
+    files = render_files(Experiment(), margins=MARGINS)
 
     def trained(name):
-        return [(n, k) for n, k in layers(files[name])
-                if k in ("Convolution", "PReLU", "InnerProduct")]
+        return [layer for layer, kind in layers(files[name])
+                if kind in ("Convolution", "PReLU", "InnerProduct", "MarginSoftmaxLoss",
+                            "MarginInnerProduct")]
 
     softmax = trained("face_train_test_softmax.prototxt")
-    assert softmax == trained("face_train_test.prototxt")
-    assert softmax == trained("face_train_test_combined.prototxt")
+    for name in files:
+        if name.startswith("face_train_test"):
+            classes = "fc6" if "a_softmax" in name else "fc6_l2"
+            assert trained(name) == [*softmax[:-1], classes], name
     assert files["face_train_test_softmax.prototxt"].count("bias_term: false") == 1
     assert "normalize: true" not in files["face_train_test_softmax.prototxt"]
+
+
+def test_a_layer_with_a_blob_has_one_name_in_every_head_that_may_share_it():
+    """Caffe stops where a layer of one name has another number of blobs, and a Scale's blob is
+    its scale, which another head's must not replace."""
+    files = render_files(Experiment(s=30.0, arcface_s=64.0), margins=MARGINS)
+    meaning = {}
+    for name, content in files.items():
+        if not name.startswith("face_train_test") or "a_softmax" in name:
+            continue
+        for layer in re.findall(r"^layer \{\n.*?^\}", content, re.M | re.S):
+            called = re.search(r'name: "(\w+)"\n  type: "(\w+)"', layer)
+            annealed = "bias_base" in layer
+            scale = re.search(r"value: ([\d.]+)\n", layer) if called[2] == "Scale" else None
+            blobs = (called[2] in ("Scale", "ChannelScale") and called[2], annealed,
+                     scale and scale[1])
+            assert meaning.setdefault(called[1], blobs) == blobs, called[1]
 
 
 def test_the_solver_runs_on_a_training_list_alone():
     solver = render_files(Experiment())["face_solver.prototxt"]
     assert 'net: "prototxt/face_train_test.prototxt"' in solver
     assert "test_iter" not in solver and "solver_mode" not in solver
+
+
+def test_a_softmax_trains_as_long_as_spherefaces_solver_and_others_as_am_softmaxs():
+    for experiment, usual, a_softmax in ((Experiment(), 30000, 28000),
+                                         (Experiment(max_iter=7), 7, 7)):
+        files = render_files(experiment, margins=MARGINS)
+        for name in files:
+            if name.startswith("face_solver"):
+                expected = a_softmax if "a_softmax" in name else usual
+                assert f"max_iter: {expected}\n" in files[name], name
+
+
+def test_annealing_is_as_fast_whatever_the_batches_of_an_iteration():
+    for iter_size, growth, gamma in ((1, "-5e-05", "0.12"), (2, "-2.5e-05", "0.06")):
+        files = render_files(
+            Experiment(iter_size=iter_size), margins=["am-softmax-wo-fn", "a-softmax"]
+        )
+        assert f"bias_gamma: {growth}\n" in files["face_train_test_wo_fn.prototxt"]
+        assert f"gamma: {gamma}\n" in files["face_train_test_a_softmax.prototxt"]
 
 
 def test_options_reach_the_text():
@@ -95,6 +151,28 @@ def test_options_reach_the_text():
         assert line in net
 
 
+@pytest.mark.parametrize("margin, changes, expected", [
+    ("am-softmax-fused", {"m": 0.4, "s": 20.0}, ["m1: 1", "m2: 0", "m3: 0.4", "scale: 20"]),
+    ("am-softmax-fused", {"sample_rate": 0.25, "memory_mb": 7},
+     ["sample_rate: 0.25", "memory_mb: 7"]),
+    ("normface-fused", {}, ["m1: 1", "m2: 0", "m3: 0", "scale: 30"]),
+    ("arcface-fused", {"arcface_m": 0.4, "arcface_s": 32.0},
+     ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "scale: 32"]),
+    ("arcface", {"arcface_m": 0.4, "arcface_s": 32.0},
+     ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "value: 32"]),
+    ("combined-fused", {"m1": 0.9}, ["m1: 0.9", "m2: 0.3", "m3: 0.2"]),
+    ("am-softmax-wo-fn", {"wo_fn_m": 0.5, "wo_fn_growth": 0.25},
+     ["bias_base: 0", "bias_gamma: -0.25", "bias_min: -0.5", "bias_max: 0", "bp_norm: true"]),
+    ("a-softmax", {"a_softmax_m": 3, "lambda_gamma": 0.5, "lambda_min": 10.0},
+     ["type: TRIPLE", "base: 1000", "gamma: 0.5", "power: 1", "lambda_min: 10"]),
+])
+def test_options_of_each_head_reach_its_text(margin, changes, expected):
+    files = render_files(Experiment(**changes), margins=[margin])
+    net = next(content for name, content in files.items() if "train_test" in name)
+    found = [line.strip() for line in net.split("\n")]
+    assert [line for line in expected if line not in found] == []
+
+
 def test_strings_are_escaped_and_floats_are_exact():
     rendered = text.render([("s", 'a"b\\c\n'), ("f", 0.1), ("g", 5e-324), ("h", 30.0),
                             ("t", text.Token("MAX")), ("b", True), ("m", [("n", 1)])])
@@ -107,6 +185,12 @@ def test_strings_are_escaped_and_floats_are_exact():
     ({"depth": 18}, "depth"), ({"classes": 1}, "classes"), ({"batch": 0}, "batch"),
     ({"size": (0, 5)}, "size"), ({"m": -0.1}, "m"), ({"s": float("nan")}, "s"),
     ({"steps": (9, 4)}, "steps"), ({"lr": 0.0}, "lr"), ({"m3": -1.0}, "m3"),
+    ({"arcface_m": 28.6}, "arcface_m"), ({"arcface_s": 0.0}, "arcface_s"),
+    ({"wo_fn_m": -0.4}, "wo_fn_m"), ({"wo_fn_growth": -5e-5}, "wo_fn_growth"),
+    ({"a_softmax_m": 5}, "a_softmax_m"), ({"lambda_gamma": float("inf")}, "lambda_gamma"),
+    ({"lambda_min": -1.0}, "lambda_min"), ({"sample_rate": 0.0}, "sample_rate"),
+    ({"sample_rate": 1.1}, "sample_rate"), ({"memory_mb": -1}, "memory_mb"),
+    ({"max_iter": 0}, "max_iter"),
 ])
 def test_impossible_values_are_refused_by_name(change, named):
     with pytest.raises(InputError, match=f"prototxt: {named} must be"):
@@ -118,7 +202,7 @@ def test_an_lmdb_cannot_be_resized():
         render_files(Experiment(backend="lmdb", resize=True))
 
 
-def test_the_committed_files_parse_and_name_only_known_layers(patched_caffe):
+def test_the_committed_files_parse_and_name_only_known_layers(whole_caffe):
     from caffe.proto import caffe_pb2
 
     from amcaffe import caffe_nets
@@ -133,20 +217,20 @@ def test_the_committed_files_parse_and_name_only_known_layers(patched_caffe):
         phases = [caffe_pb2.TEST] if "deploy" in path.name else [caffe_pb2.TRAIN, caffe_pb2.TEST]
         for phase in phases:
             layers = caffe_nets.layers_in(net, phase)
-            caffe_nets.check_layers(patched_caffe, path, net, layers)
+            caffe_nets.check_layers(whole_caffe, path, net, layers)
 
 
-def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(patched_caffe, tiny_faces):
-    caffe = Path(patched_caffe.__file__).parents[2] / "build/tools/caffe"
+def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(whole_caffe, tiny_faces):
+    caffe = Path(whole_caffe.__file__).parents[2] / "build/tools/caffe"
     if not caffe.exists():
         pytest.skip(f"no caffe tool beside pycaffe: {caffe}")
     committed = Experiment()
     tiny_faces.render(
         depth=committed.depth, channels=committed.channels, features=committed.features,
         classes=committed.classes, size=committed.size, batch=2, lr=committed.lr, max_iter=1,
-        resize=True,
+        resize=True, margins=("am-softmax", "am-softmax-fused"),
     )
-    for solver in ("face_solver.prototxt", "face_solver_combined.prototxt"):
+    for solver in ("face_solver.prototxt", "face_solver_fused.prototxt"):
         done = subprocess.run(
             [caffe, "train", "-solver", f"net/{solver}"], cwd=tiny_faces.folder,
             capture_output=True, text=True, timeout=600,
@@ -154,4 +238,4 @@ def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(patched_caffe,
         assert done.returncode == 0, done.stderr[-3000:]
         assert "Optimization Done" in done.stderr
     assert (tiny_faces.folder / "face_iter_1.caffemodel").exists()
-    assert (tiny_faces.folder / "face_combined_iter_1.caffemodel").exists()
+    assert (tiny_faces.folder / "face_fused_iter_1.caffemodel").exists()
