@@ -42,7 +42,9 @@ def class_count(layers, label):
             continue
         if loss.loss_param.HasField("ignore_label"):
             ignored = loss.loss_param.ignore_label
-        classes = _outputs_of(layers[:position], loss.bottom[0]) or classes
+        # A loss that has the classes' weights in it, or one that reads logits.
+        own = _num_output(loss) or _outputs_of(layers[:position], loss.bottom[0])
+        classes = own or classes
     return classes, ignored
 
 
@@ -51,13 +53,16 @@ def _outputs_of(layers, blob):
     for layer in reversed(layers):
         if blob not in layer.top:
             continue
-        for _, value in layer.ListFields():
-            if getattr(value, "num_output", 0):
-                return value.num_output
+        if _num_output(layer):
+            return _num_output(layer)
         if not layer.bottom:
             return None
         blob = layer.bottom[0]
     return None
+
+
+def _num_output(layer):
+    return max((getattr(value, "num_output", 0) for _, value in layer.ListFields()), default=0)
 
 
 def _check_image_list(net_path, layer, layers, remember):

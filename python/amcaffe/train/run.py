@@ -16,7 +16,7 @@ from amcaffe.caffe_log import caffe_log
 from amcaffe.errors import InputError, TrainingError
 from amcaffe.files import atomic_write
 from amcaffe.progress import Progress
-from amcaffe.train import snapshots
+from amcaffe.train import figures, snapshots
 from amcaffe.train.data import check_data
 from amcaffe.train.metrics import Metrics
 
@@ -24,6 +24,7 @@ from amcaffe.train.metrics import Metrics
 # whose mean is near that has all but a few images at the clip, where the gradient is lost.
 SATURATED_LOSS = 83.0
 SATURATED_ITERATIONS = 10
+COUNTS = {"LabelSpecificAdd": 0, "MarginInnerProduct": 1}  # which blob an annealed one's is
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,18 @@ def train(options):
             caffe.set_random_seed(parameters.random_seed)
         solver = caffe.get_solver(str(solver_file))
         _start(solver, nets[0][2], parameters, options, earlier)
-        return _Run(caffe, solver, nets[0][2], parameters, options, device).loop(signals)
+        layers = [layers for _, _, layers in nets]
+        return _Run(caffe, solver, layers, parameters, options, device).loop(signals)
 
 
 class _Run:
-    """A solver at its start or its resumed iteration, and what watches over it."""
+    """A solver at its start or its resumed iteration, and what watches over it.
 
-    def __init__(self, caffe, solver, layers, parameters, options, device):
+    net_layers: LayerParameters of the training net, then of each test net.
+    """
+
+    def __init__(self, caffe, solver, net_layers, parameters, options, device):
+        layers = net_layers[0]
         self.caffe, self.solver, self.parameters = caffe, solver, parameters
         self.options, self.device = options, device
         self.out, self.prefix = Path(options.out), Path(parameters.snapshot_prefix)
@@ -97,41 +103,39 @@ class _Run:
         self.images = solver.net.blobs[source].data.shape[0] * parameters.iter_size
         self.first = solver.iter
         self.saved = solver.iter if solver.iter else None
-        # The annealed margin counts its forward passes, also those of an iteration given up.
-        self.counts = [solver.net.params[layer.name][0] for layer in layers
-                       if layer.type == "LabelSpecificAdd" and layer.name in solver.net.params]
+        # An annealed margin counts its forward passes, also those of an iteration given up.
+        self.counts = [blob for layer in layers if layer.type in COUNTS
+                       for blob in list(solver.net.params.get(layer.name, ()))[COUNTS[layer.type]:]]
         self.signal = None
         self.saturated = 0
         self.passes = []  # (loss, largest softmax loss) of each forward pass
-        self.tests = {}  # column -> values of the current test's batches
+        self.figures = {}  # column -> its value at each pass of the iteration or the test
         softmax = [layer.top[0] for layer in layers
                    if layer.type == "SoftmaxWithLoss" and len(layer.top)]
-        last = len(solver.net.layers) - 1
 
-        def after_forward(layer):
-            if layer == last:
-                weights = solver.net.blob_loss_weights
-                blobs = solver.net.blobs
-                loss = sum(float(blobs[name].data.sum()) * weight
-                           for name, weight in weights.items() if weight)
-                peak = max((float(blobs[name].data.max()) for name in softmax), default=0.0)
-                self.passes.append((loss, peak))
-            self._stop_if_asked()
+        def after_pass():
+            weights = solver.net.blob_loss_weights
+            blobs = solver.net.blobs
+            loss = sum(float(blobs[name].data.sum()) * weight
+                       for name, weight in weights.items() if weight)
+            peak = max((float(blobs[name].data.max()) for name in softmax), default=0.0)
+            self.passes.append((loss, peak))
 
-        solver.net.after_forward(after_forward)
+        self._watch(solver.net, figures.training_columns(solver.net, layers), after_pass)
         solver.net.after_backward(lambda layer: self._stop_if_asked())
         for number, net in enumerate(solver.test_nets):
-            self._watch_test(number, net)
+            self._watch(net, figures.test_columns(number, net, net_layers[number + 1]))
 
-    def _watch_test(self, number, net):
-        columns = {f"test{number}_{name}": name for name in net.outputs}
-        self.tests.update((column, []) for column in columns)
+    def _watch(self, net, columns, after_pass=lambda: None):
+        """Record columns, of `figures`, and call `after_pass` at the end of each forward pass."""
+        self.figures.update((column, []) for column in columns)
         last = len(net.layers) - 1
 
         def after_forward(layer):
             if layer == last:
-                for column, name in columns.items():
-                    self.tests[column].append(float(net.blobs[name].data.mean()))
+                for column, place in columns.items():
+                    self.figures[column].append(figures.read(net, *place))
+                after_pass()
             self._stop_if_asked()
 
         net.after_forward(after_forward)
@@ -143,7 +147,7 @@ class _Run:
     def loop(self, signals):
         """Train to the end or to a signal. `signals`: ExitStack that keeps their handling."""
         solver, total = self.solver, self.parameters.max_iter
-        table = Metrics(self.out / "metrics.csv", solver.iter, self.tests)
+        table = Metrics(self.out / "metrics.csv", solver.iter, self.figures)
         bar = Progress("training", total, "it", initial=solver.iter)
         signals.enter_context(self._signals())
         if solver.iter > total:
@@ -161,7 +165,7 @@ class _Run:
                     break
                 seconds = time.perf_counter() - started
                 loss = self._take_loss()
-                metrics.add(solver.iter, loss, rate, self.images, seconds, self._take_tests())
+                metrics.add(solver.iter, loss, rate, self.images, seconds, self._take_figures())
                 bar.update(1, loss=loss, lr=rate, **{"img/s": self.images / seconds})
                 if self.every and solver.iter % self.every == 0:
                     self._snapshot()
@@ -189,9 +193,9 @@ class _Run:
             )
         return loss
 
-    def _take_tests(self):
-        means = {name: sum(values) / len(values) for name, values in self.tests.items() if values}
-        for values in self.tests.values():
+    def _take_figures(self):
+        means = {name: sum(values) / len(values) for name, values in self.figures.items() if values}
+        for values in self.figures.values():
             values.clear()
         return means
 
