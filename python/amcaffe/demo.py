@@ -1,9 +1,10 @@
 """`python -m amcaffe.demo`: the whole job, plain softmax against AM-Softmax from the same start.
 
 Faces are made up (or taken from a folder of photographs), split by identity,
-and a small net is trained on the one part, twice; features of the people that
-no net has seen are compared, and one HTML report tells the outcome. Every
-step is the command that it prints; an interrupted demo goes on where it was.
+and a small net is trained on the one part, once with each loss; features of
+the people that no net has seen are compared, and one HTML report tells the
+outcome. Every step is the command that it prints; an interrupted demo goes on
+where it was.
 """
 
 import dataclasses
@@ -25,8 +26,24 @@ from amcaffe.errors import InputError, StepError
 from amcaffe.files import atomic_write
 from amcaffe.lists import read_image_list
 
-RUNS = {"softmax": "softmax", "am_softmax": "am-softmax"}  # report's name: renderer's margin
 FARS = (0.01, 0.001)
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """margin: the renderer's name of the head. title: as text has it."""
+
+    margin: str
+    title: str
+
+
+# By the report's names. The same seed gives all of them the same start.
+LOSSES = {
+    "softmax": Loss("softmax", "plain softmax"),
+    "am_softmax": Loss("am-softmax", "AM-Softmax"),
+    "am_softmax_fused": Loss("am-softmax-fused", "fused AM-Softmax"),
+}
+USUAL_LOSSES = ("softmax", "am_softmax")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +52,7 @@ class Recipe:
 
     people, images: of made-up faces; test_people: kept from training.
     softmax_lr, am_softmax_lr: the best of those tried between 0.01 and 0.1 for each loss, so
-        that neither is held back by the other's.
+        that neither is held back by the other's. The fused loss has AM-Softmax's.
     """
 
     test_people: int
@@ -67,8 +84,8 @@ def photographs(people):
 class Demo:
     """One demo: its folders, and the steps in their order."""
 
-    def __init__(self, out, seeds, faces=None):
-        self.out, self.seeds = Path(out), seeds
+    def __init__(self, out, seeds, faces=None, losses=USUAL_LOSSES):
+        self.out, self.seeds, self.losses = Path(out), seeds, tuple(losses)
         self.photographs = None if faces is None else Path(faces)
         if faces is None:
             self.recipe = MADE_UP
@@ -93,7 +110,7 @@ class Demo:
         return summary
 
     def _seed(self, seed):
-        """Split, train both, extract and evaluate with one seed: {name of a file: its JSON}."""
+        """Split, train, extract and evaluate with one seed: {name of a file: its JSON}."""
         folder, recipe = self.work / f"seed{seed}", self.recipe
         lists = folder / "lists"
         self._step(
@@ -114,17 +131,15 @@ class Demo:
             "source": lists / "train.txt",
             "root": f"{self.faces}/",
         }
-        heads = {
-            "softmax": {"lr": recipe.softmax_lr},
-            "am_softmax": {"lr": recipe.am_softmax_lr, "s": recipe.s, "m": recipe.m},
-        }
+        am_softmax = {"lr": recipe.am_softmax_lr, "s": recipe.s, "m": recipe.m}
+        heads = {"softmax": {"lr": recipe.softmax_lr}}
         outcome = {}
-        for name, margin in RUNS.items():
+        for name in self.losses:
             nets = folder / "nets" / name
-            values = {**common, **heads[name]}
+            values = {**common, **heads.get(name, am_softmax)}
             options = [word for key, value in values.items() for word in (f"--{key}", value)]
             self._step(
-                "prototxt", "--out", nets, "--margin", margin, "--resize",
+                "prototxt", "--out", nets, "--margin", LOSSES[name].margin, "--resize",
                 "--steps", *recipe.steps, *options,
             )  # fmt: skip
             if not (folder / name / "train.json").exists():
@@ -139,9 +154,12 @@ class Demo:
                     "--weights", folder / name / "final.caffemodel",
                 )  # fmt: skip
             outcome[name] = _json(folder / name / "train.json")
+            outcome[name]["seconds_per_iteration"] = _seconds_per_iteration(
+                folder / name / "metrics.csv", recipe.batch
+            )
             outcome[f"extract {name}"] = _json(folder / f"{name}.json")
         self._step(
-            "evaluate", "pairs", *(f"{name}={folder / name}.npy" for name in RUNS),
+            "evaluate", "pairs", *(f"{name}={folder / name}.npy" for name in self.losses),
             "--out", folder / "report", "--far", *FARS, "--images", self.faces,
         )  # fmt: skip
         outcome["report"] = _json(folder / "report/report.json")
@@ -180,12 +198,13 @@ class Demo:
         """Means over the seeds, and each seed's own figures beside them."""
         first = outcomes[0]
         runs = {}
-        for name in RUNS:
+        for name in self.losses:
             per_seed = [outcome["report"]["runs"][name] for outcome in outcomes]
             trained = [outcome[name] for outcome in outcomes]
             runs[name] = {
                 "iterations": trained[0]["iterations"],
                 "train_seconds": _mean([run["seconds"] for run in trained]),
+                "seconds_per_iteration": _mean([run["seconds_per_iteration"] for run in trained]),
                 "accuracy": _mean([run["accuracy"] for run in per_seed]),
                 "accuracy_std": _mean([run["accuracy_std"] for run in per_seed]),
                 "tar_at_far": {
@@ -193,20 +212,24 @@ class Demo:
                     for far in FARS
                 },
                 "seeds": [
-                    {key: run[key] for key in ("accuracy", "accuracy_std", "tar_at_far")}
-                    for run in per_seed
+                    {
+                        **{key: run[key] for key in ("accuracy", "accuracy_std", "tar_at_far")},
+                        "seconds_per_iteration": training["seconds_per_iteration"],
+                    }
+                    for run, training in zip(per_seed, trained)
                 ],
             }
-        extracted = [outcome[f"extract {name}"] for outcome in outcomes for name in RUNS]
+        extracted = [outcome[f"extract {name}"] for outcome in outcomes for name in self.losses]
         images = sum(summary["images"] for summary in extracted)
+        any_loss = self.losses[0]
         return {
-            "caffe": _caffe(first["softmax"]),
+            "caffe": _caffe(first[any_loss]),
             "dataset": {
                 "train_identities": first["train_identities"],
                 "train_images": first["train_images"],
                 "test_identities": first["report"]["people"],
                 "test_images": first["report"]["images"],
-                "test_pairs": sum(first["report"]["runs"]["softmax"]["pairs"]["tar"].values()),
+                "test_pairs": sum(first["report"]["runs"][any_loss]["pairs"]["tar"].values()),
             },
             "runs": runs,
             "extract": {
@@ -223,14 +246,14 @@ class Demo:
         from amcaffe.verification import verify
 
         folder = self.work / "seed1"
-        features = {name: load_features(folder / f"{name}.npy") for name in RUNS}
-        test = features["softmax"]
+        features = {name: load_features(folder / f"{name}.npy") for name in self.losses}
+        test = features[self.losses[0]]
         pairs = balanced_pairs(test.labels, 10, seed=0)
         results = {
             name: verify(found.matrix, pairs, found.labels, FARS, all_pairs=True, names=found.paths)
             for name, found in features.items()
         }
-        curves = {name: report.read_metrics(folder / name / "metrics.csv") for name in RUNS}
+        curves = {name: report.read_metrics(folder / name / "metrics.csv") for name in self.losses}
         sections = [self._result_section(report, summary)] if self.seeds > 1 else []
         sections += report.result_sections(results)
         sections += [
@@ -238,9 +261,12 @@ class Demo:
                 "Training",
                 report.picture(
                     report.training_plot(curves),
-                    "Loss and learning rate over the iterations of both runs.",
-                    "The two losses are not comparable: the margin makes AM-Softmax's task harder.",
+                    "Loss and learning rate over the iterations of each run.",
+                    "The losses are not comparable: a margin makes the task harder. am_softmax takes "
+                    "it from the cosines above it, as its code was released; am_softmax_fused, where "
+                    "it is shown, from all, as the paper's equation does.",
                 ),
+                self._time_table(report, summary),
             ),
             report.section(
                 "Faces",
@@ -254,13 +280,27 @@ class Demo:
             report.section("This run", report.facts(self._facts(summary))),
         ]
         kind = "made-up faces" if self.photographs is None else f"photographs in {self.faces.name}"
-        ahead = _ahead(summary)
+        titles = _listed([LOSSES[name].title for name in self.losses])
         report.write_report(
             self.out / "report.html",
-            f"Softmax and AM-Softmax on {kind}",
-            f"One net, trained twice from the same start on {summary['dataset']['train_identities']} "
-            f"people, and tested on {summary['dataset']['test_identities']} others. {ahead}",
+            f"{titles[0].upper()}{titles[1:]} on {kind}",
+            f"One net, trained with {titles} from the same start on "
+            f"{summary['dataset']['train_identities']} people, and tested on "
+            f"{summary['dataset']['test_identities']} others. {_outcome(summary)}",
             *sections,
+        )
+
+    def _time_table(self, report, summary):
+        """Time of an iteration, for each seed and in the mean."""
+        rows = []
+        for name, run in summary["runs"].items():
+            seconds = [seed["seconds_per_iteration"] for seed in run["seeds"]]
+            cells = [f"{1000 * value:.2f} ms" for value in (*seconds, run["seconds_per_iteration"])]
+            rows.append([name, *cells])
+        return report.table(
+            "Time of an iteration: the median of each training.",
+            ["run", *(f"seed {number}" for number in range(1, self.seeds + 1)), "mean"],
+            rows,
         )
 
     def _result_section(self, report, summary):
@@ -291,6 +331,7 @@ class Demo:
     def _facts(self, summary):
         recipe, data = self.recipe, summary["dataset"]
         caffe = summary["caffe"]
+        plain, margin = "softmax" in self.losses, set(self.losses) - {"softmax"}
         seconds = {name: f"{value:.0f} s" for name, value in self.seconds.items() if value >= 1}
         return {
             "Caffe": f"{caffe['version']}, {caffe['commit']}, on {caffe['device']}",
@@ -299,9 +340,9 @@ class Demo:
             f"{recipe.channels * 8} channels, {recipe.features} features",
             "Training": f"{recipe.max_iter:,} iterations of {recipe.batch} images, the learning "
             f"rate divided by 10 at {' and '.join(f'{step:,}' for step in recipe.steps)}",
-            "Softmax": f"learning rate {recipe.softmax_lr:g}",
-            "AM-Softmax": f"learning rate {recipe.am_softmax_lr:g}, s = {recipe.s:g}, "
-            f"m = {recipe.m:g}",
+            **({"Softmax": f"learning rate {recipe.softmax_lr:g}"} if plain else {}),
+            **({"AM-Softmax": f"learning rate {recipe.am_softmax_lr:g}, s = {recipe.s:g}, "
+                f"m = {recipe.m:g}"} if margin else {}),
             "Extraction": f"{summary['extract']['images_per_second']:.0f} images/s, each with its "
             "mirror",
             "Time of the steps": ", ".join(f"{name} {text}" for name, text in seconds.items()),
@@ -344,6 +385,13 @@ def _json(path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def _seconds_per_iteration(metrics, images):
+    """Median time of an iteration of so many images: a busy moment of the machine does not tell."""
+    from amcaffe import report
+
+    return images / statistics.median(report.read_metrics(metrics)["images_per_second"].tolist())
+
+
 def _mean(values):
     """Mean, or None where a value is missing (a FAR that the pairs do not resolve)."""
     return None if None in values else statistics.fmean(values)
@@ -357,15 +405,19 @@ def _cells(figures):
     ]
 
 
-def _ahead(summary):
+def _listed(words):
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _outcome(summary):
     """The outcome in a sentence, by the strictest FAR that the pairs resolve."""
     for far in reversed(FARS):
-        plain, margin = (summary["runs"][name]["tar_at_far"][f"{far:g}"] for name in RUNS)
-        if plain is not None and margin is not None:
-            return (
-                f"At a false-accept rate of {far:g}, plain softmax accepts {100 * plain:.1f} % of "
-                f"the genuine pairs and AM-Softmax {100 * margin:.1f} %."
-            )
+        rates = {name: run["tar_at_far"][f"{far:g}"] for name, run in summary["runs"].items()}
+        if None not in rates.values():
+            (name, rate), *others = rates.items()
+            first = f"{LOSSES[name].title} accepts {100 * rate:.1f} % of the genuine pairs"
+            accepted = [f"{LOSSES[name].title} {100 * rate:.1f} %" for name, rate in others]
+            return f"At a false-accept rate of {far:g}, {_listed([first, *accepted])}."
     return "There are too few pairs for a true-accept rate at the false-accept rates asked for."
 
 
@@ -373,7 +425,8 @@ def main(argv):
     arguments = cli.parser(
         "demo",
         "Train a small net with plain softmax and again with AM-Softmax, on made-up faces or on a\n"
-        "folder of photographs, and report how well each tells apart people it has never seen.",
+        "folder of photographs, and report how well each tells apart people it has never seen.\n"
+        "am_softmax_fused is AM-Softmax in one layer, MarginSoftmaxLoss.",
         "python -m amcaffe.demo --out build/demo --seeds 3",
     )
     arguments.add_argument("--out", default="build/demo", metavar="DIR", help="(%(default)s)")
@@ -381,16 +434,22 @@ def main(argv):
     arguments.add_argument(
         "--faces", metavar="DIR", help="photographs, one sub-folder a person; default: made up"
     )
+    arguments.add_argument(
+        "--losses", nargs="+", choices=LOSSES, default=USUAL_LOSSES, metavar="LOSS",
+        help=f"to train with, of {', '.join(LOSSES)} ({' '.join(USUAL_LOSSES)})",
+    )  # fmt: skip
     options = arguments.parse_args(argv)
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds}: one or more")
-    demo = Demo(options.out, options.seeds, options.faces)
+    losses = [name for name in LOSSES if name in options.losses]
+    demo = Demo(options.out, options.seeds, options.faces, losses)
     summary = demo.run()
     print()
     for name, run in summary["runs"].items():
         cells = _cells(run)
         rates = ", ".join(f"TAR at FAR {far:g}: {cell}" for far, cell in zip(FARS, cells[1:]))
-        print(f"{name:<12}accuracy {cells[0]}, {rates}")
+        milliseconds = 1000 * run["seconds_per_iteration"]
+        print(f"{name:<18}accuracy {cells[0]}, {rates}, {milliseconds:.2f} ms an iteration")
     for name in ("report.json", "report.html"):
         print(demo.out / name)
 

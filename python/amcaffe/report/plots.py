@@ -15,6 +15,12 @@ NOISY = 30  # false accepts below which a TAR is mostly luck ("rule of 30")
 # What each kind of file would say of when and with what it was made.
 UNDATED = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}
 METRICS = ("iteration", "loss", "learning_rate", "images_per_second")
+# Means over the training batches, where the loss is a MarginSoftmaxLoss: column, as text has it.
+STATISTICS = {
+    "train_target_cosine": "cosine to the own class",
+    "train_best_other_cosine": "to the best other class",
+    "train_accuracy": "accuracy",
+}
 
 
 @dataclass(frozen=True)
@@ -191,13 +197,17 @@ def score_plot(tallies, thresholds):
 
 
 def training_plot(curves):
-    """Loss and learning rate over the iterations.
+    """Loss and learning rate over the iterations, and the STATISTICS of those that have them.
 
     Args: curves: {run: metrics of read_metrics}.
     """
+    told = {name for name, metrics in curves.items() if STATISTICS.keys() <= metrics.keys()}
 
     def draw(figure, theme):
-        loss, rate = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        panels = figure.subplots(
+            3 if told else 2, 1, sharex=True, height_ratios=(3, 2, 1) if told else (3, 1)
+        )
+        loss, rate = panels[0], panels[-1]
         for name, colour, dash in styles(theme, curves):
             metrics = curves[name]
             loss.plot(metrics["iteration"], metrics["loss"], color=colour, alpha=0.3, linewidth=0.8)
@@ -209,6 +219,8 @@ def training_plot(curves):
                 metrics["iteration"], metrics["learning_rate"], color=colour, linestyle=dash,
                 linewidth=1.4, drawstyle="steps-post",
             )  # fmt: skip
+        if told:
+            _draw_statistics(panels[1], theme, curves, told)
         loss.set_ylabel("loss")
         loss.set_ylim(0, None)
         loss.legend(loc="upper right")
@@ -217,7 +229,22 @@ def training_plot(curves):
             rate.set_yscale("log")
         rate.set_xlabel("iteration")
 
-    return Drawing((7.4, 4.4), draw)
+    return Drawing((7.4, 6.4 if told else 4.4), draw)
+
+
+def _draw_statistics(axes, theme, curves, told):
+    """A line for each of STATISTICS: its dash tells which, its colour the run, as elsewhere."""
+    for name, colour, _ in styles(theme, curves):
+        if name in told:
+            for column, dash in zip(STATISTICS, DASHES):
+                axes.plot(
+                    curves[name]["iteration"], _smooth(curves[name][column]), color=colour,
+                    linestyle=dash, linewidth=1.4,
+                )  # fmt: skip
+    for label, dash in zip(STATISTICS.values(), DASHES):
+        axes.plot([], [], color=theme.soft, linestyle=dash, linewidth=1.4, label=label)
+    axes.set_ylabel("of the batches")
+    axes.legend(loc="lower right", ncols=len(STATISTICS), fontsize=8)
 
 
 def _smooth(values):
@@ -233,7 +260,8 @@ def read_metrics(path):
     """Read what a training step writes.
 
     Args: path: CSV with a header that names iteration, loss, learning_rate and images_per_second.
-    Returns: {column: (N,) float64}, N at least 1; other columns are left out.
+    Returns: {column: (N,) float64}, N at least 1: those, and the STATISTICS where there are such;
+        other columns are left out.
     Raises: InputError: names the file, and the line or column.
     """
     try:
@@ -248,13 +276,14 @@ def read_metrics(path):
         raise InputError(
             f"{path}:1: the metrics lack {', '.join(lacking)}", found=", ".join(map(str, rows[0]))
         )
-    table = np.empty((len(METRICS), len(rows)))
+    columns = METRICS + tuple(column for column in STATISTICS if column in rows[0])
+    table = np.empty((len(columns), len(rows)))
     for number, row in enumerate(rows):
-        for k, column in enumerate(METRICS):
+        for k, column in enumerate(columns):
             try:
                 table[k, number] = float(row[column])
             except (TypeError, ValueError):
                 raise InputError(
                     f"{path}:{number + 2}: {column} is no number", found=repr(row[column])
                 ) from None
-    return dict(zip(METRICS, table))
+    return dict(zip(columns, table))
