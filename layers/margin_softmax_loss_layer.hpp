@@ -8,9 +8,14 @@
 #include "caffe/layer.hpp"
 #include "caffe/layers/loss_layer.hpp"
 #include "caffe/proto/caffe.pb.h"
+#include "caffe/util/class_sampler.hpp"
+#include "caffe/util/label_check.hpp"
 #include "caffe/util/margin_math.hpp"
+#include "caffe/util/margin_softmax.hpp"
 
 namespace caffe {
+
+template <typename Dtype> struct MarginSoftmaxLossOnGpu;
 
 /**
  * @brief The softmax loss of scaled cosines with a margin on the target's, in
@@ -53,7 +58,7 @@ template <typename Dtype>
 class MarginSoftmaxLossLayer : public LossLayer<Dtype> {
  public:
   explicit MarginSoftmaxLossLayer(const LayerParameter& param)
-      : LossLayer<Dtype>(param) {}
+      : LossLayer<Dtype>(param), normalization_(LossParameter::VALID) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,
@@ -75,6 +80,32 @@ class MarginSoftmaxLossLayer : public LossLayer<Dtype> {
   void Backward_gpu(const vector<Blob<Dtype>*>& top,
       const vector<bool>& propagate_down,
       const vector<Blob<Dtype>*>& bottom) override;
+
+  /// The class of each row, negative for a row to ignore.
+  vector<int> Targets(const Blob<Dtype>& label) const;
+  /// Draws chosen_ if classes are sampled in this phase, and turns targets into
+  /// positions among the drawn.
+  void SampleClasses(vector<int>* target);
+  /// What the sum of the losses is divided by, for so many rows with a loss.
+  Dtype Normalizer(int rows_with_loss) const;
+
+  int N_;  ///< rows
+  int D_;  ///< length of a feature
+  int C_;  ///< classes
+  margin::CombinedMargin<Dtype> margin_;  ///< (1, 0, 0) in a phase without one
+  Dtype scale_;
+  bool normalize_feature_;
+  size_t keep_bytes_;  ///< the budget for the cosines kept between the passes
+  Dtype ignore_label_;  ///< -1 without one
+  LossParameter_NormalizationMode normalization_;
+  LabelCheck label_check_;
+  shared_ptr<ClassSampler> sampler_;  ///< NULL where all classes take part
+  vector<int> chosen_;  ///< the classes of this pass, ascending; empty for all
+  Blob<Dtype> unit_feature_, feature_norm_;
+
+  MarginSoftmax<Dtype> softmax_;  ///< the CPU's
+  vector<MarginRow<Dtype> > row_;
+  shared_ptr<MarginSoftmaxLossOnGpu<Dtype> > on_gpu_;
 };
 
 }  // namespace caffe
