@@ -262,9 +262,9 @@ class Demo:
                 report.picture(
                     report.training_plot(curves),
                     "Loss and learning rate over the iterations of each run.",
-                    "The losses are not comparable: a margin makes the task harder. am_softmax takes "
-                    "it from the cosines above it, as its code was released; am_softmax_fused, where "
-                    "it is shown, from all, as the paper's equation does.",
+                    "The losses are not comparable: a margin makes the task harder. am_softmax "
+                    "takes it from the cosines above it, as its code was released; "
+                    "am_softmax_fused, where it is shown, from all, as the paper's equation does.",
                 ),
                 self._time_table(report, summary),
             ),

@@ -36,6 +36,15 @@ def patched_caffe(stock_caffe):
 
 
 @pytest.fixture(scope="session")
+def whole_caffe(patched_caffe):
+    """pycaffe with every layer that a rendered net has."""
+    for kind in ("MarginSoftmaxLoss", "ChannelScale", "MarginInnerProduct"):
+        if kind not in patched_caffe.layer_type_list():
+            pytest.skip(f"{patched_caffe.__file__} has no layer {kind}")
+    return patched_caffe
+
+
+@pytest.fixture(scope="session")
 def step():
     """Run `python -m amcaffe.<step> arguments` and capture what it prints."""
 

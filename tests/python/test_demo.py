@@ -30,6 +30,8 @@ def test_the_report_holds_what_was_asked_for_and_a_second_run_trains_nothing(sma
     assert (data["train_images"], data["test_images"], data["test_pairs"]) == (20, 12, 66)
     for name in ("softmax", "am_softmax"):
         run = report["runs"][name]
+        times = [seed["seconds_per_iteration"] for seed in run["seeds"]]
+        assert run["seconds_per_iteration"] == pytest.approx(sum(times) / 2) and min(times) > 0
         assert run["iterations"] == 3 and run["train_seconds"] > 0 and len(run["seeds"]) == 2
         accuracies = [seed["accuracy"] for seed in run["seeds"]]
         assert run["accuracy"] == pytest.approx(sum(accuracies) / 2)
@@ -46,6 +48,41 @@ def test_the_report_holds_what_was_asked_for_and_a_second_run_trains_nothing(sma
     assert "amcaffe.train" not in again and "amcaffe.extract" not in again
     repeated = json.loads((small_demo / "report.json").read_text())
     assert repeated["runs"] == report["runs"]
+
+
+def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, whole_caffe, capfd):
+    demo.main(["--out", str(small_demo), "--losses", "am_softmax_fused", "am_softmax"])
+    report = json.loads((small_demo / "report.json").read_text())
+    assert list(report["runs"]) == ["am_softmax", "am_softmax_fused"]
+    page = (small_demo / "report.html").read_text()
+    assert "AM-Softmax and fused AM-Softmax on made-up faces" in page
+    seed = demo.Demo(small_demo, 1).work / "seed1"
+    solvers = [
+        (seed / name).read_text().split("\n")[2:-2]
+        for name in ("nets/am_softmax/face_solver.prototxt",
+                     "nets/am_softmax_fused/face_solver_fused.prototxt")
+    ]
+    assert solvers[0] == solvers[1] and any("base_lr" in line for line in solvers[0])
+    net = (seed / "nets/am_softmax_fused/face_train_test_fused.prototxt").read_text()
+    assert "m3: 0.35" in net and "scale: 30" in net
+
+    capfd.readouterr()
+    demo.main(["--out", str(small_demo), "--losses", *demo.LOSSES])
+    trained = [line for line in capfd.readouterr().out.split("\n") if "amcaffe.train" in line]
+    assert len(trained) == 1 and "softmax/face_solver_softmax" in trained[0]
+
+
+@pytest.mark.parametrize("rates, sentence", [
+    ({"softmax": 0.25, "am_softmax": 0.5},
+     "plain softmax accepts 25.0 % of the genuine pairs and AM-Softmax 50.0 %."),
+    ({"softmax": 0.25, "am_softmax": 0.5, "am_softmax_fused": 0.125},
+     "plain softmax accepts 25.0 % of the genuine pairs, AM-Softmax 50.0 % and fused AM-Softmax "
+     "12.5 %."),
+    ({"softmax": 0.25}, "plain softmax accepts 25.0 % of the genuine pairs."),
+])
+def test_the_outcome_names_every_loss(rates, sentence):
+    runs = {name: {"tar_at_far": {"0.01": rate, "0.001": None}} for name, rate in rates.items()}
+    assert demo._outcome({"runs": runs}) == f"At a false-accept rate of 0.01, {sentence}"
 
 
 def test_another_recipe_works_in_another_folder(small_demo, monkeypatch):
@@ -70,17 +107,19 @@ def test_a_failing_step_ends_the_demo_with_its_name_and_status(small_demo, monke
     assert "8 people" in capfd.readouterr().err
 
 
-def test_both_heads_start_from_the_same_weights(patched_caffe, tiny_faces, monkeypatch):
+def test_all_losses_start_from_the_same_weights(whole_caffe, tiny_faces, monkeypatch):
+    tiny_faces.render(margins=[loss.margin for loss in demo.LOSSES.values()])
     monkeypatch.chdir(tiny_faces.folder)
     started = []
-    for suffix in ("_softmax", ""):
-        patched_caffe.set_random_seed(3)
-        net = patched_caffe.Net(f"net/face_train_test{suffix}.prototxt", patched_caffe.TRAIN)
+    for suffix in ("_softmax", "", "_fused"):
+        whole_caffe.set_random_seed(3)
+        net = whole_caffe.Net(f"net/face_train_test{suffix}.prototxt", whole_caffe.TRAIN)
         started.append({name: [b.data.copy() for b in blobs] for name, blobs in net.params.items()})
-    plain, margin = started
-    assert set(plain) <= set(margin)
-    for name, blobs in plain.items():
-        assert all(np.array_equal(a, b) for a, b in zip(blobs, margin[name])), name
+    plain, *margins = started
+    for margin in margins:
+        assert set(plain) <= set(margin)
+        for name, blobs in plain.items():
+            assert all(np.array_equal(a, b) for a, b in zip(blobs, margin[name])), name
     assert np.ptp(plain["fc6_l2"][0]) > 0
 
 

@@ -106,8 +106,8 @@ def _without_feature_normalisation(experiment):
         _classes(e, "norm1", normalize=True),
         layer("annealed_margin", "LabelSpecificAdd", ["fc6", "label"], ["fc6_margin", "margin"],
               ("label_specific_add_param", [
-                  ("bias_base", 0), ("bias_gamma", -e.wo_fn_growth / e.iter_size), ("bias_power", 1),
-                  ("bias_min", -e.wo_fn_m), ("bias_max", 0),
+                  ("bias_base", 0), ("bias_gamma", -e.wo_fn_growth / e.iter_size),
+                  ("bias_power", 1), ("bias_min", -e.wo_fn_m), ("bias_max", 0),
               ])),
         layer("feature_norm_scale", "ChannelScale", ["fc6_margin", "feature_norm"],
               ["fc6_margin_scale"]),

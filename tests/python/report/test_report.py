@@ -227,6 +227,20 @@ def test_a_learning_rate_of_zero_can_be_plotted(curves):
     assert rate.get_yscale() == "linear"
 
 
+def test_the_training_plot_has_the_cosines_of_the_runs_that_have_them(curves):
+    fused = dict(curves["plain"])
+    for value, name in enumerate(report.plots.STATISTICS):
+        fused[name] = np.full(len(fused["iteration"]), value / 4)
+    assert len(drawn(report.training_plot({"plain": curves["plain"]})).axes) == 2
+    both = {"plain": curves["plain"], "fused": fused}
+    panels = drawn(report.training_plot(both)).axes
+    lines = [line for line in panels[1].lines if len(line.get_ydata())]
+    assert [set(line.get_ydata()) for line in lines] == [{0}, {0.25}, {0.5}]
+    assert {line.get_color() for line in lines} == {panels[0].lines[-1].get_color()}
+    shown = [text.get_text() for text in panels[1].get_legend().get_texts()]
+    assert shown == list(report.plots.STATISTICS.values())
+
+
 def metrics(tmp_path, text):
     path = tmp_path / "metrics.csv"
     path.write_text(text, encoding="utf-8")
@@ -242,6 +256,12 @@ def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
         "iteration": [10, 20], "loss": [2.5, 2], "learning_rate": [0.1, 0.1],
         "images_per_second": [88, 90],
     }  # fmt: skip
+
+
+def test_metrics_of_a_fused_loss_have_its_cosines(tmp_path):
+    header = HEADER.replace("test_loss", ",".join(report.plots.STATISTICS))
+    found = report.read_metrics(metrics(tmp_path, header + "10,2.5,0.1,88,0.5,0.25,0.75\n"))
+    assert [found[name].tolist() for name in report.plots.STATISTICS] == [[0.5], [0.25], [0.75]]
 
 
 @pytest.mark.parametrize(

@@ -246,21 +246,37 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
 
 
 @pytest.mark.parametrize("backward_passes", [2.5, 3.5, 4])
-def test_an_iteration_given_up_is_not_counted_by_the_annealed_margin(
-    tiny_faces, patched_caffe, monkeypatch, backward_passes
+@pytest.mark.parametrize("margin, layer", [
+    ("am-softmax-wo-fn", "annealed_margin"), ("a-softmax", "fc6"),
+])
+def test_an_iteration_given_up_is_not_counted_by_an_annealed_margin(
+    tiny_faces, whole_caffe, monkeypatch, backward_passes, margin, layer
 ):
     from amcaffe.train import Options, train
 
-    tiny_faces.render(iter_size=2)
-    net = tiny_faces.folder / "net/face_train_test.prototxt"
-    net.write_text(net.read_text().replace(
-        "label_specific_add_param {", "label_specific_add_param { bias_base: -0.1 bias_min: -1"
-    ))
+    tiny_faces.render(margins=[margin], iter_size=2)
+    solver = next((tiny_faces.folder / "net").glob("face_solver_[wa]*"))
     monkeypatch.chdir(tiny_faces.folder)
     interrupt_after(monkeypatch, backward_passes)
-    assert train(Options("net/face_solver.prototxt", "out")) == 130
-    snapshot = weights_of(tiny_faces.folder / "out/face_iter_1.caffemodel")
-    assert snapshot["label_specific_margin"] == [[2]]
+    assert train(Options(str(solver), "out")) == 130
+    model = next((tiny_faces.folder / "out").glob("*_iter_1.caffemodel"))
+    assert weights_of(model)[layer][-1] == [2]
+
+
+def test_the_fused_losss_statistics_show_in_the_metrics_by_name(train, tiny_faces, whole_caffe):
+    tiny_faces.render(margins=["am-softmax-fused"], iter_size=2, test_iter=2, test_interval=6)
+    assert train(solver="net/face_solver_fused.prototxt").returncode == 0
+    table = rows(tiny_faces.folder / "out")
+    for row in table:
+        target, other = (float(row[f"train_{name}_cosine"]) for name in ("target", "best_other"))
+        assert -1 <= target <= 1 and -1 <= other <= 1 and target != other
+        # The share of two batches of 12 images each.
+        assert float(row["train_accuracy"]) * 24 == pytest.approx(
+            round(float(row["train_accuracy"]) * 24), abs=1e-3
+        )
+    tested = [n for n, row in enumerate(table, 1) if row["test0_target_cosine"]]
+    assert tested == [7] and 0 <= float(table[6]["test0_accuracy"]) <= 1
+    assert "test0_statistics" not in table[6] and "train_softmax_loss" not in table[6]
 
 
 def test_a_diverging_run_stops_and_keeps_its_last_good_snapshot(train, tiny_faces):

@@ -152,3 +152,18 @@ def test_the_test_list_of_a_solver_is_checked_too(step, tiny_faces):
     done = step("train", "--solver", tiny_faces.solver, "--out", "out", cwd=tiny_faces.folder)
     assert done.returncode == 2
     assert "val.txt: 1 of 1 lines" in done.stderr and "img/gone.png" in done.stderr
+
+
+def test_a_fused_loss_has_the_classes_itself(tiny_faces, whole_caffe, monkeypatch):
+    """Its input is the features, 8 in this net; the 6 classes are its own."""
+    from amcaffe import caffe_nets
+    from amcaffe.errors import InputError
+    from amcaffe.train.data import check_data
+
+    tiny_faces.render(margins=["am-softmax-fused"])
+    tiny_faces.append("0.png 6")
+    monkeypatch.chdir(tiny_faces.folder)
+    path = "net/face_train_test_fused.prototxt"
+    layers = caffe_nets.layers_in(caffe_nets.read_net(path), caffe_nets.TRAIN)
+    with pytest.raises(InputError, match="label 6 is not below the net's 6 classes"):
+        check_data(path, layers, remember="checked.json")
