@@ -1,6 +1,7 @@
 # make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR)
 # make test    every test of ours, and Caffe's own on the patched tree (EXTRAS="torch bundle")
-# make setup   what both need: packages, environment, built Caffe      (CUDA=pip|system|off, CUDA_ARCH=90)
+# make bench   how fast, how much memory: build/bench/head.md        (EXTRAS=torch)
+# make setup   what they need: packages, environment, built Caffe      (CUDA=pip|system|off, CUDA_ARCH=90)
 # make test-gpu-build     a GPU build with CUDA of PyPI, as far as this machine runs it
 # make test-other-python  pycaffe in a Python that is not the system's
 # eval "$(make -s env)"   puts its python, caffe and $CAFFE_ROOT on this shell
@@ -20,7 +21,7 @@ SETUP = PYTHONPATH=$(CURDIR)/python $(PYTHON) -m amcaffe.setup --cuda $(CUDA) \
 	$(if $(CUDA_ARCH),--cuda-arch $(CUDA_ARCH))
 ENV = eval "$$($(SETUP) --env)"
 
-.PHONY: setup env demo test test-gpu-build test-other-python clean
+.PHONY: setup env demo test bench test-gpu-build test-other-python clean
 
 setup: bootstrap
 	@$(SETUP)
@@ -36,6 +37,10 @@ test: bootstrap
 	@$(SETUP) --tests all $(if $(EXTRAS),--extras $(EXTRAS))
 	@$(ENV); python -m pytest
 	@$(ENV); python tests/run_gtests.py
+
+bench: bootstrap
+	@$(SETUP) $(if $(EXTRAS),--extras $(EXTRAS))
+	@$(ENV); python benchmarks/head.py --out build/bench
 
 test-gpu-build: CUDA = pip
 test-gpu-build: CUDA_ARCH = 90
