@@ -32,6 +32,12 @@ def import_caffe(device):
     return caffe
 
 
+def require_fused(caffe):
+    """Raise LeftOut where this Caffe was built before the fused loss."""
+    if FUSED not in caffe.layer_type_list():
+        raise LeftOut(f"this Caffe has no layer of type {FUSED}: install and build it again")
+
+
 def linked_library(caffe):
     """What libcaffe is linked with: a ctypes.CDLL whose symbols are those that Caffe calls."""
     # dlsym on a library searches what it is linked with too, in the loader's own order.
@@ -44,8 +50,8 @@ class CaffeHead:
 
     def __init__(self, name, shape, device):
         caffe = import_caffe(device)
-        if name != "chain" and FUSED not in caffe.layer_type_list():
-            raise LeftOut(f"this Caffe has no layer of type {FUSED}: install and build it again")
+        if name != "chain":
+            require_fused(caffe)
         self._net = _load(caffe, _inputs(shape) + _head(name, shape))
         self._synchronise = gpu.synchronise if device == "gpu" else lambda: None
         self._sampled = name == "sampled"
@@ -87,7 +93,9 @@ def _inputs(shape):
     return f"""
 force_backward: true
 layer {{ name: "input" type: "Input" top: "fc5" top: "label"
-  input_param {{ shape {{ dim: {shape.batch} dim: {shape.dim} }} shape {{ dim: {shape.batch} }} }} }}
+  input_param {{
+    shape {{ dim: {shape.batch} dim: {shape.dim} }}
+    shape {{ dim: {shape.batch} }} }} }}
 """
 
 

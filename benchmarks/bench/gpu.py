@@ -1,4 +1,4 @@
-"""The GPU through CUDA's driver, which is there where a GPU is. Number 0, in this process's context."""
+"""GPU number 0 through CUDA's driver, in the context that this process has there."""
 
 import ctypes
 import functools

@@ -33,7 +33,7 @@ def facts(devices, threads):
 def _processor():
     try:
         with open("/proc/cpuinfo") as file:
-            models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+            models = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
     except OSError:
         models = []
     return models[0] if models else platform.machine()

@@ -5,10 +5,8 @@ import time
 
 from bench.problem import LeftOut
 from bench.table import Row
-from bench.worker import IMPLEMENTATIONS, Failed, Worker
+from bench.worker import Failed, Worker
 
-# The first of these that runs is what the others take turns with.
-REFERENCES = ("fused", *(name for name in IMPLEMENTATIONS if name != "fused"))
 # The threads of a BLAS wait for more work before they sleep, and would take the next turn's time.
 PAUSE_SECONDS = 0.05
 
@@ -17,22 +15,26 @@ class Bench:
     """rows: of bench.table, for all that was asked for. facts: dict of what ran it.
 
     Args:
+        implementations: {name: class of bench.worker.Worker}, in the order of the rows.
+        reference: the name that the others take turns with; where it does not run, the first
+            that does.
         rounds: of each pair.
         environment: of the implementations' processes.
         told: function of a Row, called when it has its figures or the reason for none.
     """
 
-    def __init__(self, rounds, environment, told):
+    def __init__(self, implementations, reference, rounds, environment, told):
         self.rows, self.facts = [], {}
+        self._kinds, self._reference = implementations, reference
         self._count, self._environment, self._told = rounds, environment, told
 
-    def measure(self, device, shape, names):
-        """Add the rows of one shape, in the order of IMPLEMENTATIONS."""
-        rows = {name: Row(device, shape, name) for name in IMPLEMENTATIONS if name in names}
+    def measure(self, device, shape):
+        """Add the rows of one shape."""
+        rows = {name: Row(device, shape, name) for name in self._kinds}
         self.rows += rows.values()
         reference = None
         with contextlib.ExitStack() as processes:
-            for name in sorted(rows, key=REFERENCES.index):
+            for name in sorted(rows, key=lambda name: name != self._reference):
                 worker = self._start(rows[name], processes)
                 if worker is None or reference is None:
                     reference = reference or worker
@@ -52,7 +54,10 @@ class Bench:
     def _start(self, row, processes):
         """Worker of a row; None: it cannot run, and the row says why."""
         try:
-            worker = Worker(row.implementation, row.shape, row.device, self._environment)
+            worker = Worker(
+                self._kinds[row.implementation], row.implementation, row.shape, row.device,
+                self._environment,
+            )  # fmt: skip
         except (LeftOut, Failed) as reason:
             row.missing = f"left out: {reason}" if isinstance(reason, LeftOut) else str(reason)
             self._told(row)

@@ -81,35 +81,44 @@ def records(rows):
     return [row.record() for row in rows if row.turns]
 
 
-def markdown(rows):
-    """A table for each device and shape, and below it what was left out."""
+def markdown(rows, against_weights):
+    """A table for each device and shape, and below it what was left out.
+
+    against_weights: with the peak memory as a multiple of the class weights and their gradient.
+    """
     groups = {}
     for row in rows:
         groups.setdefault((row.device, row.shape), []).append(row)
-    return "\n".join(_table(*key, group) for key, group in groups.items()) + "\n"
+    tables = [_table(*key, group, against_weights) for key, group in groups.items()]
+    return "\n".join(tables) + "\n"
 
 
-def _table(device, shape, rows):
+def _table(device, shape, rows, against_weights):
+    header = ["implementation", "forward, ms", "backward, ms", "total, ms",
+              "ratio of times (range)", "peak memory, MB"]
+    header += ["of weights and gradient"] if against_weights else []
     lines = [
         f"Batch {shape.batch}, {shape.dim}-d, {shape.classes} classes, {device.upper()}:",
         "",
-        "| implementation | forward, ms | backward, ms | total, ms | ratio of times (range) "
-        "| peak memory, MB | of weights and gradient |",
-        "|---|---|---|---|---|---|---|",
+        _line(header),
+        f"|{'---|' * len(header)}",
     ]
-    lines += [_line(row) for row in rows if row.turns]
+    lines += [_line(_cells(row)[: len(header)]) for row in rows if row.turns]
     told = [f"- {row.implementation}: {row.missing}" for row in rows if row.missing]
     told += [f"- {text}" for row in rows if (text := row.disagreement())]
     return "\n".join([*lines, "", *told, ""] if told else [*lines, ""])
 
 
-def _line(row):
+def _cells(row):
     ratio = row.ratio()
-    cells = [
+    return [
         row.implementation,
         *(f"{row.median(name):.1f}" for name in ("forward_ms", "backward_ms", "total_ms")),
         "{} {:.2f} ({:.2f} to {:.2f})".format(*ratio) if ratio else "",
         f"{row.peak_bytes / 1e6:.0f}",
         f"{row.peak_bytes / (2 * row.shape.weight_bytes):.2f}",
     ]
+
+
+def _line(cells):
     return f"| {' | '.join(cells)} |"

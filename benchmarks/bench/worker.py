@@ -19,15 +19,6 @@ from pathlib import Path
 from bench.meter import Meter
 from bench.problem import LeftOut, Shape
 
-IMPLEMENTATIONS = {  # in the order of the table
-    "chain": "caffe_heads.CaffeHead",
-    "fused": "caffe_heads.CaffeHead",
-    "sampled": "caffe_heads.CaffeHead",
-    "torch": "torch_heads.TorchHead",
-    "torch_compile": "torch_heads.TorchHead",
-    "cut_cross_entropy": "torch_heads.TorchHead",
-    "products": "products.Products",
-}
 TURN_SECONDS = 0.3  # of timed passes in a turn, or one pass where that takes longer
 TINY = Shape(4, 8, 16)
 
@@ -39,16 +30,17 @@ class Failed(Exception):
 class Worker:
     """An implementation that is ready to run.
 
-    Args: name: of IMPLEMENTATIONS. shape: Shape. device: "cpu" or "gpu".
+    Args: kind: its class in this package, as "module.Class", which gets the next three.
+        name: its own. shape: Shape. device: "cpu" or "gpu".
         environment: of the process; its thread counts are set there.
     Raises: LeftOut: it cannot run here. Failed.
     """
 
-    def __init__(self, name, shape, device, environment):
+    def __init__(self, kind, name, shape, device, environment):
         self.name, self.turns = name, []
         self._words = tempfile.TemporaryFile()  # what it says on stderr
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", name, str(shape), device],
+            [sys.executable, "-m", "bench.worker", kind, name, str(shape), device],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, text=True,
             env=_with_our_path(environment),
             start_new_session=True,  # a Ctrl-C is for the benchmark, which then ends this
@@ -127,13 +119,13 @@ def _timed_pass(head):
     return 1e3 * (middle - begin), 1e3 * (end - middle), 1e3 * (end - begin)
 
 
-def main(name, shape, device):
+def main(kind, name, shape, device):
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # so that nothing that a library prints is taken for an answer
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")  # should memory run out, no other program is to die of it
-        _serve(name, Shape.parse(shape), device, answers)
+        _serve(kind, name, Shape.parse(shape), device, answers)
     except LeftOut as reason:
         print(json.dumps({"left_out": str(reason)}), file=answers)
     except Exception as error:
@@ -141,8 +133,8 @@ def main(name, shape, device):
         print(json.dumps({"failed": f"{type(error).__name__}: {text[:300]}"}), file=answers)
 
 
-def _serve(name, shape, device, answers):
-    module, kind = IMPLEMENTATIONS[name].split(".")
+def _serve(kind, name, shape, device, answers):
+    module, kind = kind.split(".")
     make = getattr(importlib.import_module(f"bench.{module}"), kind)
     # What libraries load or reserve at first use is not the head's: a tiny one goes first.
     tiny = make(name, TINY, device)

@@ -1,5 +1,6 @@
 """The benchmarks as a user runs them, and what they are made of."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -20,15 +21,15 @@ def environment():
 
 
 @pytest.fixture
-def head(environment, tmp_path):
-    """Run benchmarks/head.py on one thread of the CPU; modules: {name: text} to meet first."""
+def benchmark_run(environment, tmp_path):
+    """Run a benchmark on one thread of the CPU; modules: {name: text} to meet first."""
 
-    def run(*arguments, modules=(), wait=True):
+    def run(question, *arguments, modules=(), wait=True):
         for name, text in dict(modules).items():
             (tmp_path / f"{name}.py").write_text(text)
         path = os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])
         process = subprocess.Popen(
-            [sys.executable, str(BENCHMARKS / "head.py"), "--out", str(tmp_path / "out"),
+            [sys.executable, str(BENCHMARKS / f"{question}.py"), "--out", str(tmp_path / "out"),
              "--devices", "cpu", "--threads", "1", *arguments],
             env={**environment, "PYTHONPATH": path},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -39,3 +40,9 @@ def head(environment, tmp_path):
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     return run
+
+
+@pytest.fixture
+def head(benchmark_run):
+    """Run benchmarks/head.py."""
+    return functools.partial(benchmark_run, "head")
