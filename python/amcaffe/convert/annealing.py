@@ -1,4 +1,4 @@
-"""Annealed margins: this package's LabelSpecificAdd keeps its count in a blob, other forks' none.
+"""Annealed margins: this package's layers keep their count in a blob, other forks' in none.
 
 A net of those therefore gets a blob in its caffemodel, and a history for it in its solverstate,
 where Caffe's solver keeps one blob for each weight, in order (Adam and AdaDelta: twice).
@@ -12,30 +12,73 @@ from amcaffe import wire
 from amcaffe.convert.modelfile import MODEL, STATE, broken, kind_of
 from amcaffe.errors import InputError
 
-TYPE = "LabelSpecificAdd"
-_PARAMETER = "LabelSpecificAddParameter"
+
+@dataclass(frozen=True)
+class Annealed:
+    """A layer type of ours whose margin can be annealed.
+
+    parameter: its field of LayerParameter.  ours: a field of its message that only ours has.
+    switch: the float that anneals it, by being there, or, if `nonzero`, by its value.
+    blob: the number of the blob that is the count.
+    """
+
+    type: str
+    parameter: str
+    ours: str
+    switch: str
+    nonzero: bool
+    blob: int
+
+    @property
+    def message(self):
+        return f"{self.type}Parameter"
 
 
-def keeps_count(schema, type_name):
-    """Is the layer that a schema's tree has under a type this package's?"""
-    message = schema.messages.get(f"{type_name}Parameter")
-    return message is not None and "unconditional" in message.by_name  # a field of ours alone
+ANNEALED = (
+    Annealed(
+        "LabelSpecificAdd", "label_specific_add_param", "unconditional",
+        switch="bias_base", nonzero=False, blob=0,
+    ),
+    Annealed(
+        "LabelSpecificMargin", "label_specific_margin_param", "bound",
+        switch="margin_base", nonzero=False, blob=1,
+    ),
+    Annealed(
+        "MarginInnerProduct", "margin_inner_product_param", "transform_test",
+        switch="gamma", nonzero=True, blob=1,
+    ),
+)  # fmt: skip
+
+
+def keeps_count(schema, kind, type_name=None):
+    """Is the layer of an Annealed kind this package's in a schema's tree?
+
+    Args: type_name: the layer's type there, if it is another.
+    """
+    message = schema.messages.get(f"{type_name}Parameter" if type_name else kind.message)
+    return message is not None and kind.ours in message.by_name
 
 
 def annealed(data, schema, start, end):
-    """The parameter, a Field, of the layer at data[start:end], where that layer is annealed."""
-    kind = schema.last(data, "LayerParameter", "type", start, end)
-    field = schema.last(data, "LayerParameter", "label_specific_add_param", start, end)
-    if kind is None or field is None or bytes(data[kind.value : kind.end]) != TYPE.encode():
-        return None
-    base = schema.last(data, _PARAMETER, "bias_base", field.value, field.end, wire.FIXED32)
-    return field if base is not None else None
+    """(Annealed kind, its parameter as a Field) of the layer at data[start:end]; None: none."""
+    type_name = schema.last(data, "LayerParameter", "type", start, end)
+    for kind in ANNEALED:
+        if type_name is None or bytes(data[type_name.value : type_name.end]) != kind.type.encode():
+            continue
+        field = schema.last(data, "LayerParameter", kind.parameter, start, end)
+        if field is None:
+            return None
+        switch = schema.last(data, kind.message, kind.switch, field.value, field.end, wire.FIXED32)
+        if switch is None or (kind.nonzero and not any(data[switch.value : switch.end])):
+            return None
+        return kind, field
+    return None
 
 
-def first_count(data, schema, field):
-    """Where an annealed layer's count starts, by its parameter, a Field."""
-    found = schema.last(data, _PARAMETER, "iteration", field.value, field.end, wire.VARINT)
-    return wire.read_varint(data, found.value, found.end)[0] if found else 0
+def first_count(data, schema, kind, field):
+    """Where an annealed layer's count starts, by its kind and its parameter, a Field."""
+    found = schema.last(data, kind.message, "iteration", field.value, field.end, wire.VARINT)
+    return wire.signed(wire.read_varint(data, found.value, found.end)[0]) if found else 0
 
 
 def one_number(schema, number, value):
@@ -75,9 +118,10 @@ class Missing:
         return [at + half for half in range(0, length, self.weights) for at in self.before]
 
 
-def missing_counts(path, data, schema):
-    """The Missing counts of a caffemodel's annealed layers.
+def missing_counts(path, data, schema, target):
+    """The Missing counts of a caffemodel's annealed layers, of those that keep one in the target.
 
+    Args: schema, target: the Schemas that it was written under and that it goes to.
     Raises: InputError: no caffemodel.
     """
     if kind_of(path, data) != MODEL:
@@ -93,7 +137,8 @@ def missing_counts(path, data, schema):
                     if not name or name not in shared:
                         weights += 1
                         shared.add(name)
-                if not blobs and annealed(data, schema, field.value, field.end):
+                found = annealed(data, schema, field.value, field.end)
+                if found and found[0].blob == blobs and keeps_count(target, found[0]):
                     before.append(weights)
     except wire.WireError as error:
         raise broken(path, error) from None

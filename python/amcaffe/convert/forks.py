@@ -24,6 +24,15 @@ ChannelScaleParameter do_forward=1:bool do_backward_feature=2:bool do_backward_s
     global_scale=4:bool max_global_scale=5:float min_global_scale=6:float
     init_global_scale=7:float
 CombinedMarginParameter m1=1:float m2=2:float m3=3:float transform_test=4:bool
+CosinAddmParameter m=1:float transform_test=2:bool
+LabelSpecificMarginParameter margin_base=1:float margin_max=2:float power=3:float gamma=4:float
+    iteration=5:int32 reset_margin=6:bool margin_on_test=7:bool auto_tune=8:bool
+    type=9:LabelSpecificMarginParameter.MarginType
+enum LabelSpecificMarginParameter.MarginType HARD=0 SOFT=1
+MarginInnerProductParameter num_output=1:uint32
+    type=2:MarginInnerProductParameter.MarginType weight_filler=3:FillerParameter axis=4:int32
+    base=5:float gamma=6:float power=7:float iteration=8:int32 lambda_min=9:float
+enum MarginInnerProductParameter.MarginType SINGLE=0 DOUBLE=1 TRIPLE=2 QUADRUPLE=3
 """
 
 
@@ -50,12 +59,13 @@ LayerParameter bn_param=200 local_param=201 insanity_param=202 triplet_loss_para
     psroi_pooling_param=220 pairwise_param=221 smoothl1_param=222
     batch_contrastive_loss_param=223 permute_param=224 truncation_param=225 nca_param=226
     largemargin_inner_product_param=227 label_specific_rescale_param=228 infimum_loss_param=229
-    ordinal_regression_loss_param=230 resize_param=231 margin_inner_product_param=232
-    feature_decay_loss_param=233 confidence_penalty_loss_param=234 focal_loss_param=235
-    label_specific_margin_param=236 channel_scale_param=237:ChannelScaleParameter
-    label_specific_affine_param=238 label_specific_hard_margin_param=239
-    label_specific_add_param=241:LabelSpecificAddParameter mil_data_param=5065028
-    mil_param=5065036
+    ordinal_regression_loss_param=230 resize_param=231
+    margin_inner_product_param=232:MarginInnerProductParameter feature_decay_loss_param=233
+    confidence_penalty_loss_param=234 focal_loss_param=235
+    label_specific_margin_param=236:LabelSpecificMarginParameter
+    channel_scale_param=237:ChannelScaleParameter label_specific_affine_param=238
+    label_specific_hard_margin_param=239 label_specific_add_param=241:LabelSpecificAddParameter
+    mil_data_param=5065028 mil_param=5065036
 AccuracyParameter min_is_better=4:bool
 BatchNormParameter disable_mean=4:bool disable_variance=5:bool scale_filler=7:FillerParameter
     bias_filler=8:FillerParameter engine=15
@@ -83,6 +93,7 @@ enum PoolingParameter.PoolMethod DEF=3 DEF_ALL=4 DEF_ALL2=5 DEF_ALL3=6 DEF_ALL4=
         "happynear/caffe-windows, branch experiment",
         """
 LayerParameter label_specific_statistics_param=240 exp_triplet_loss_param=242
+LabelSpecificMarginParameter pass_bp=10:bool
 ParamSpec fix_lr=5:bool
 SoftmaxParameter margin=9:float
 """,
@@ -119,9 +130,10 @@ LayerParameter st_loss_param=145 st_param=148 rpn_param=150 focal_loss_param=155
     psroi_pooling_param=163 annotated_data_param=164 prior_box_param=165
     crop_param=167:CropParameter detection_evaluate_param=168 detection_output_param=169
     normalize_param=170:NormalizeParameter multibox_loss_param=171 permute_param=172
-    video_data_param=173 margin_inner_product_param=174 center_loss_param=175
-    deformable_convolution_param=176 label_specific_add_param=177:LabelSpecificAddParameter
-    additive_margin_inner_product_param=178 cosin_add_m_param=179 cosin_mul_m_param=180
+    video_data_param=173 margin_inner_product_param=174:MarginInnerProductParameter
+    center_loss_param=175 deformable_convolution_param=176
+    label_specific_add_param=177:LabelSpecificAddParameter additive_margin_inner_product_param=178
+    cosin_add_m_param=179:CosinAddmParameter cosin_mul_m_param=180
     channel_scale_param=181:ChannelScaleParameter flip_param=182:FlipParameter
     triplet_loss_param=183 coupled_cluster_loss_param=184 general_triplet_loss_param=185
     detection_loss_param=200 eval_detection_param=201 region_loss_param=202 reorg_param=203
@@ -142,19 +154,20 @@ TransformationParameter resize_param=8 noise_param=9 emit_constraint=10 crop_h=1
 LayerParameter roi_pooling_param=147 smooth_l1_loss_param=148 psroi_pooling_param=149
     box_annotator_ohem_param=150 center_loss_param=151 flip_param=154:FlipParameter
     island_loss_param=155 weighted_softmax_param=156 rpn_param=158
-    margin_inner_product_param=159 new_center_loss_param=160
+    margin_inner_product_param=159:MarginInnerProductParameter new_center_loss_param=160
     normalize_param=161:NormalizeParameter Knowledge_distillation_param=162
     label_specific_add_param=163:LabelSpecificAddParameter softmax_with_loss_param=164
-    label_margin_param=165 label_specific_margin_param=166 axpy_param=167
-    center_projection_param=168 label_specific_auto_param=169
-    channel_scale_param=170:ChannelScaleParameter angular_triplet_param=171
-    mil_data_param=5065028 mil_param=5065036
+    label_margin_param=165 label_specific_margin_param=166:LabelSpecificMarginParameter
+    axpy_param=167 center_projection_param=168 label_specific_auto_param=169
+    channel_scale_param=170:ChannelScaleParameter angular_triplet_param=171 mil_data_param=5065028
+    mil_param=5065036
 DropoutParameter scale_train=2:bool
 ImageDataParameter label_dim=15:uint32
 InnerProductParameter normalize=7:bool
 LossParameter pre_fixed_normalizer=4:float
 ScaleParameter min_value=6:float max_value=7:float
 enum LossParameter.NormalizationMode PRE_FIXED=3 NONE=4
+LabelSpecificMarginParameter pass_bp=10:bool
 """,
     ),
     "guohongwu": Fork(
@@ -169,18 +182,19 @@ LayerParameter denseblock_param=147 bn_param=200 local_param=201 insanity_param=
     proposal_param=219 pairwise_param=221 smooth_l1_loss_param=222
     batch_contrastive_loss_param=223 permute_param=224 truncation_param=225 nca_param=226
     largemargin_inner_product_param=227 label_specific_rescale_param=228 infimum_loss_param=229
-    ordinal_regression_loss_param=230 resize_param=231 margin_inner_product_param=232
-    hdf5_bbox_data_param=233 anchors_param=234 my_smooth_L1_loss_param=235
-    online_hard_mine_param=236 online_random_mine_param=237 proposal_rcnn_train_param=238
-    proposal_rcnn_test_param=239 image_mix_hdf5_data_param=240 fd_anchors_param=241
-    roi_alignment_param=242 fcn_image_data_param=243 center_projection_param=244
-    focal_loss_param=245 shuffle_channel_param=246 online_hard_mine_v2_param=247
-    softmax_focal_loss_param=248 cpm_transform_param=249 tv_loss_param=250
-    bbox_attention_map_param=251 label_specific_add_param=252:LabelSpecificAddParameter
+    ordinal_regression_loss_param=230 resize_param=231
+    margin_inner_product_param=232:MarginInnerProductParameter hdf5_bbox_data_param=233
+    anchors_param=234 my_smooth_L1_loss_param=235 online_hard_mine_param=236
+    online_random_mine_param=237 proposal_rcnn_train_param=238 proposal_rcnn_test_param=239
+    image_mix_hdf5_data_param=240 fd_anchors_param=241 roi_alignment_param=242
+    fcn_image_data_param=243 center_projection_param=244 focal_loss_param=245
+    shuffle_channel_param=246 online_hard_mine_v2_param=247 softmax_focal_loss_param=248
+    cpm_transform_param=249 tv_loss_param=250 bbox_attention_map_param=251
+    label_specific_add_param=252:LabelSpecificAddParameter
     normalized_inner_product_param=253:NormalizedInnerProductParameter
     channel_scale_param=254:ChannelScaleParameter scalfix_normalize_param=255
-    label_specific_margin_param=256 mhe_loss_param=257 yolo_label_param=258 yolo_loss_param=259
-    mil_data_param=5065028 mil_param=5065036
+    label_specific_margin_param=256:LabelSpecificMarginParameter mhe_loss_param=257
+    yolo_label_param=258 yolo_loss_param=259 mil_data_param=5065028 mil_param=5065036
 AccuracyParameter min_is_better=4:bool
 BatchNormParameter disable_mean=4:bool disable_variance=5:bool scale_filler=7:FillerParameter
     bias_filler=8:FillerParameter engine=15
@@ -207,6 +221,7 @@ enum PoolingParameter.PoolMethod DEF=3 DEF_ALL=4 DEF_ALL2=5 DEF_ALL3=6 DEF_ALL4=
 NormalizeParameter across_spatial=1:bool scale_filler=2:FillerParameter channel_shared=3:bool
     eps=4:float
 NormalizedInnerProductParameter normalize=1:bool
+LabelSpecificMarginParameter pass_bp=10:bool
 """,
     ),
     "nbadalls": Fork(
@@ -237,13 +252,13 @@ TransformationParameter resize_param=8 noise_param=9 emit_constraint=10 crop_h=1
     "sphereface": Fork(
         "wy1iu/sphereface's caffe",
         """
-LayerParameter margin_inner_product_param=147
+LayerParameter margin_inner_product_param=147:MarginInnerProductParameter
 """,
     ),
     "sphereface-plus": Fork(
         "wy1iu/sphereface-plus's caffe",
         """
-LayerParameter margin_inner_product_param=147 inter_class_param=148
+LayerParameter margin_inner_product_param=147:MarginInnerProductParameter inter_class_param=148
     normalize_param=149:NormalizeParameter
 InnerProductParameter normalize=7:bool
 """,

@@ -95,9 +95,9 @@ class LayerTranscoder(Transcoder):
         if old not in self._seen:
             self._seen.add(old)
             self._judge(source, old, new)
-        parameter = annealed(self.data, self.source, start, end)
-        if parameter is not None:
-            self._count(parameter, start, end, new, out)
+        found = annealed(self.data, self.source, start, end)
+        if found is not None:
+            self._count(*found, start, end, new, out)
 
     def _judge(self, source, old, new):
         """Note what the target makes of a layer type, where that is not the same."""
@@ -113,19 +113,20 @@ class LayerTranscoder(Transcoder):
                 reason += f"; --rename {old}=TYPE if the target has the layer under another type"
                 self.problem(source, f"type {shown(old.encode('latin-1'))}", reason)
 
-    def _count(self, parameter, start, end, type_name, out):
-        """See to the count of an annealed margin. parameter: its own, a Field."""
-        has_count = self.source.last(self.data, LAYER, "blobs", start, end) is not None
-        wanted = keeps_count(self.target, type_name)
-        if has_count and not wanted:
+    def _count(self, kind, parameter, start, end, type_name, out):
+        """See to the count of a layer of an Annealed kind. parameter: its own, a Field."""
+        number = self.source.messages[LAYER].by_name["blobs"].number
+        blobs = sum(one.number == number for one in wire.fields(self.data, start, end))
+        wanted = keeps_count(self.target, kind, type_name)
+        if blobs > kind.blob and not wanted:
             self._note(
                 f"keeps its count in a blob, for which {self.target.origin} has no use: Caffe "
                 "loads the file there if the net's layer has another name"
             )
-        if wanted and not has_count:
+        if wanted and blobs == kind.blob:
             iteration, whose = self._iteration, "--iteration"
             if iteration is None:
-                iteration = first_count(self.data, self.source, parameter)
+                iteration = first_count(self.data, self.source, kind, parameter)
                 whose = "its parameter; --iteration N says where to go on instead"
             self._counted = True
             number = self.target.messages[LAYER].by_name["blobs"].number

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import List
 
 from amcaffe import wire
-from amcaffe.convert.annealing import TYPE, history_length, keeps_count, missing_counts
+from amcaffe.convert.annealing import history_length, missing_counts
 from amcaffe.convert.check import check, fitting
 from amcaffe.convert.forks import fork_schema
 from amcaffe.convert.layers import LayerTranscoder
@@ -39,7 +39,7 @@ def plan(path, data, source, target, drop=False, model=None, **layers):
         source, target: Schemas.
         drop: leave out fields that the target does not have.
         model: the caffemodel, under `source` too, that belongs to a solverstate; needed where
-            that is of an annealed LabelSpecificAdd and the target is to resume it.
+            that is of an annealed margin and the target is to resume it.
         layers: further arguments of LayerTranscoder.
     Raises: InputError: the file is broken, or holds what the target cannot.
     """
@@ -112,9 +112,7 @@ def convert(path, source, target, out, say=print, **options):
 
 
 def _history_to_add(path, data, model, source, target):
-    if not keeps_count(target, TYPE):
-        return ()
-    missing = missing_counts(model, open_model(model), source)
+    missing = missing_counts(model, open_model(model), source, target)
     return missing.in_history(path, history_length(data, source))
 
 
