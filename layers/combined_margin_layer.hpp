@@ -4,11 +4,7 @@
 
 #include <vector>
 
-#include "caffe/blob.hpp"
-#include "caffe/layer.hpp"
-#include "caffe/proto/caffe.pb.h"
-#include "caffe/util/label_check.hpp"
-#include "caffe/util/margin_math.hpp"
+#include "caffe/layers/target_margin_layer.hpp"
 
 namespace caffe {
 
@@ -36,38 +32,15 @@ namespace caffe {
  * for Deep Face Recognition. https://arxiv.org/abs/1801.07698
  */
 template <typename Dtype>
-class CombinedMarginLayer : public Layer<Dtype> {
+class CombinedMarginLayer : public TargetMarginLayer<Dtype> {
  public:
   explicit CombinedMarginLayer(const LayerParameter& param)
-      : Layer<Dtype>(param) {}
+      : TargetMarginLayer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
-      const vector<Blob<Dtype>*>& top) override;
-  void Reshape(const vector<Blob<Dtype>*>& bottom,
       const vector<Blob<Dtype>*>& top) override;
 
   inline const char* type() const override { return "CombinedMargin"; }
-  inline int ExactNumBottomBlobs() const override { return 2; }
   inline int ExactNumTopBlobs() const override { return 1; }
-  inline bool AllowForceBackward(const int bottom_index) const override {
-    return bottom_index != 1;
-  }
-
- protected:
-  void Forward_cpu(const vector<Blob<Dtype>*>& bottom,
-      const vector<Blob<Dtype>*>& top) override;
-  void Forward_gpu(const vector<Blob<Dtype>*>& bottom,
-      const vector<Blob<Dtype>*>& top) override;
-  void Backward_cpu(const vector<Blob<Dtype>*>& top,
-      const vector<bool>& propagate_down,
-      const vector<Blob<Dtype>*>& bottom) override;
-  void Backward_gpu(const vector<Blob<Dtype>*>& top,
-      const vector<bool>& propagate_down,
-      const vector<Blob<Dtype>*>& bottom) override;
-
-  bool active_;  ///< whether this phase has the margin
-  margin::CombinedMargin<Dtype> margin_;
-  LabelCheck label_check_;
-  Blob<Dtype> slope_;  ///< (N) dy / dx at each row's label
 };
 
 }  // namespace caffe

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "caffe/layers/label_specific_add_layer.hpp"
+#include "caffe/util/kept_number.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -21,25 +22,8 @@ void LabelSpecificAddLayer<Dtype>::LayerSetUp(
       << this->layer_param_.name() << " (" << this->type()
       << "): bias_min must not be above bias_max; bias_base is set, so the "
       << "bias is limited to that range.";
-  // The count is a blob, so that a snapshot holds it, with a learning rate of
-  // zero, so that a solver leaves it alone.
-  if (this->blobs_.size() > 0) {
-    LOG(INFO) << "Skipping parameter initialization";
-  } else {
-    this->blobs_.resize(1);
-    this->blobs_[0].reset(new Blob<Dtype>(vector<int>(1, 1)));
-    this->blobs_[0]->mutable_cpu_data()[0] = param.iteration();
-  }
-  if (this->layer_param_.param_size() == 0) {
-    this->layer_param_.add_param();
-  }
-  ParamSpec* count_spec = this->layer_param_.mutable_param(0);
-  CHECK(!count_spec->has_lr_mult() || count_spec->lr_mult() == 0) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): lr_mult is "
-      << count_spec->lr_mult() << ", but the only blob counts iterations and "
-      << "is not learned. Set it to 0, or remove param.";
-  count_spec->set_lr_mult(0);
-  count_spec->set_decay_mult(0);
+  KeepNumber<Dtype>(0, param.iteration(), "the count of iterations",
+      &this->layer_param_, &this->blobs_);
 }
 
 template <typename Dtype>

@@ -134,6 +134,52 @@ struct CombinedMargin {
   }
 };
 
+/**
+ * A-Softmax: y = (lambda * x + psi(x)) / (1 + lambda), psi = (-1)^k * cos(m *
+ * theta) - 2k with k = floor(m * theta / pi), for a whole m.
+ *
+ * CombinedMargin with (m, 0, 0) and MONOTONE has the same psi, away from +-1.
+ * This one is a polynomial in x, exact up to there.
+ */
+template <typename Dtype>
+struct ASoftmax {
+  int m;
+  Dtype lambda;
+
+  MARGIN_HD Dual<Dtype> operator()(const Dtype x) const {
+    // Chebyshev's polynomials T_m(x) = cos(m * theta) and U_{m-1}(x) =
+    // sin(m * theta) / sin(theta), of which the first has the slope m * U.
+    Dtype t = x, t_before = 1, u = 1, u_before = 0;
+    for (int i = 1; i < m; ++i) {
+      const Dtype t_next = 2 * x * t - t_before;
+      const Dtype u_next = 2 * x * u - u_before;
+      t_before = t;
+      t = t_next;
+      u_before = u;
+      u = u_next;
+    }
+    Dtype sign = 1, passed = 0;  // (-1)^k and k
+    for (int i = 1; i < m; ++i) {
+      if (x < std::cos(i * Dtype(3.14159265358979323846) / m)) {
+        sign = -sign;
+        passed += 1;
+      }
+    }
+    const Dual<Dtype> y = {
+      (lambda * x + sign * t - 2 * passed) / (1 + lambda),
+      (lambda + sign * m * u) / (1 + lambda) };
+    return y;
+  }
+};
+
+/// ASoftmax's lambda in training pass `iteration`, counted from 1.
+template <typename Dtype>
+inline Dtype AnnealedLambda(const Dtype base, const Dtype gamma,
+    const Dtype power, const Dtype low, const Dtype iteration) {
+  const Dtype lambda = base * std::pow(1 + gamma * iteration, -power);
+  return lambda < low ? low : lambda;
+}
+
 /// Applies a margin to row i of (rows x classes) logits, in place, and keeps
 /// the slope at the target in slope[i], unless slope is NULL. An ignored row
 /// stays, with slope 1.
@@ -255,6 +301,53 @@ MARGIN_HD NormGradient<Dtype> BackwardNorm(const Norm kind, const Dtype norm,
   const NormGradient<Dtype> result = {
     scale, kind == L1 ? along : along * factor };
   return result;
+}
+
+// --- Margins on the cosine in |x| cos(theta) -------------------------------
+
+/// ForwardRow for logits that are norm[i] times a cosine, norm[i] = |x|: the
+/// margin is the cosine's. With y = |x| * m(c) at the target, slope[i] is dm/dc
+/// and radial[i] the factor of x in dy/dx = slope * w + radial * x, where w is
+/// the class's unit vector.
+template <typename Dtype, typename Margin>
+MARGIN_HD void ForwardLengthRow(const int i, const int classes,
+    const Dtype* label, const Margin& margin, const Dtype* norm, Dtype* logits,
+    Dtype* slope, Dtype* radial) {
+  slope[i] = 1;
+  radial[i] = 0;
+  const int target = TargetClass(classes, label[i]);
+  if (target < 0) { return; }
+  Dtype* logit = logits + static_cast<std::size_t>(i) * classes + target;
+  const Dtype inverse = InverseNorm(norm[i]);
+  const Dtype cosine = *logit * inverse;
+  const Dual<Dtype> y = margin(cosine);
+  *logit = norm[i] * y.value;
+  slope[i] = y.slope;
+  radial[i] = (y.value - cosine * y.slope) * inverse;
+}
+
+/// Multiplies the target of row i of a gradient by slope[i], and keeps in
+/// kept[i] what it was: zero in a row to ignore.
+template <typename Dtype>
+MARGIN_HD void ScaleTarget(const int i, const int classes, const Dtype* label,
+    const Dtype* slope, Dtype* diff, Dtype* kept) {
+  kept[i] = 0;
+  const int target = TargetClass(classes, label[i]);
+  if (target >= 0) {
+    Dtype* target_diff = diff + static_cast<std::size_t>(i) * classes + target;
+    kept[i] = *target_diff;
+    *target_diff *= slope[i];
+  }
+}
+
+/// Puts kept[i] back.
+template <typename Dtype>
+MARGIN_HD void RestoreTarget(const int i, const int classes,
+    const Dtype* label, const Dtype* kept, Dtype* diff) {
+  const int target = TargetClass(classes, label[i]);
+  if (target >= 0) {
+    diff[static_cast<std::size_t>(i) * classes + target] = kept[i];
+  }
 }
 
 }  // namespace margin

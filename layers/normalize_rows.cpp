@@ -32,12 +32,12 @@ void caffe_cpu_normalize(Norm kind, int num, int channels, int spatial,
       if (norm) { norm[n * spatial + s] = length; }
       factor[s] = margin::InverseNorm(length);
     }
-    if (spatial == 1) {
+    if (y && spatial == 1) {
       const Dtype scale = factor[0];
       for (int c = 0; c < channels; ++c) {
         y[c] = x[c] * scale;
       }
-    } else {
+    } else if (y) {
       for (int c = 0; c < channels; ++c) {
         for (int s = 0; s < spatial; ++s) {
           y[c * spatial + s] = x[c * spatial + s] * factor[s];
@@ -45,7 +45,7 @@ void caffe_cpu_normalize(Norm kind, int num, int channels, int spatial,
       }
     }
     x += channels * spatial;
-    y += channels * spatial;
+    if (y) { y += channels * spatial; }
   }
 }
 

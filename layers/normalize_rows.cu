@@ -1,5 +1,6 @@
 // installed by amcaffe
 #include "caffe/common.hpp"
+#include "caffe/util/channel_tiles.hpp"
 #include "caffe/util/normalize_rows.hpp"
 
 namespace caffe {
@@ -7,42 +8,6 @@ namespace caffe {
 using margin::Norm;
 
 namespace {
-
-const int kThreads = 256;  // per block; a power of two, for the reduction
-
-// A block takes blockDim.x neighbouring positions of one item, and its
-// blockDim.y lanes share the channels. Neighbouring threads then read
-// neighbouring memory whether a vector is contiguous (one position: 1 x 256)
-// or strided (many positions: 32 x 8).
-struct Tiles {
-  Tiles(const int num, const int spatial)
-      : across(1), per_item(0), threads(1), blocks(0) {
-    while (across < spatial && across < 32) { across *= 2; }
-    per_item = (spatial + across - 1) / across;
-    threads = dim3(across, kThreads / across);
-    blocks = num * per_item;
-  }
-  int across, per_item;
-  dim3 threads;
-  int blocks;
-};
-
-// The sum over a position's lanes, in an order fixed by the block's shape, for
-// all of these lanes. Every thread of the block must call it.
-template <typename Dtype>
-__device__ Dtype SumOverLanes(const Dtype value) {
-  __shared__ Dtype partial[kThreads];
-  const int thread = threadIdx.y * blockDim.x + threadIdx.x;
-  partial[thread] = value;
-  for (unsigned int lanes = blockDim.y / 2; lanes > 0; lanes /= 2) {
-    __syncthreads();
-    if (threadIdx.y < lanes) {
-      partial[thread] += partial[thread + lanes * blockDim.x];
-    }
-  }
-  __syncthreads();
-  return partial[threadIdx.x];
-}
 
 template <typename Dtype>
 __global__ void NormalizeForward(const Norm kind, const int channels,
@@ -58,7 +23,7 @@ __global__ void NormalizeForward(const Norm kind, const int channels,
   }
   const Dtype length = margin::NormOfSum(kind, SumOverLanes(sum));
   const Dtype factor = margin::InverseNorm(length);
-  for (int c = threadIdx.y; inside && c < channels; c += blockDim.y) {
+  for (int c = threadIdx.y; inside && y && c < channels; c += blockDim.y) {
     y[offset + c * spatial] = x[offset + c * spatial] * factor;
   }
   if (inside && norm && threadIdx.y == 0) {
@@ -97,7 +62,7 @@ __global__ void NormalizeBackward(const Norm kind, const int channels,
 template <typename Dtype>
 void caffe_gpu_normalize(Norm kind, int num, int channels, int spatial,
     const Dtype* x, Dtype* y, Dtype* norm) {
-  const Tiles tiles(num, spatial);
+  const ChannelTiles tiles(num, spatial);
   if (tiles.blocks == 0) { return; }
   // NOLINT_NEXT_LINE(whitespace/operators)
   NormalizeForward<Dtype><<<tiles.blocks, tiles.threads>>>(
@@ -110,7 +75,7 @@ void caffe_gpu_normalize_backward(Norm kind, int num, int channels,
     int spatial, const Dtype* x, bool normalized, const Dtype* norm,
     const Dtype* dy, const Dtype* norm_diff, bool divide, bool add,
     Dtype* dx) {
-  const Tiles tiles(num, spatial);
+  const ChannelTiles tiles(num, spatial);
   if (tiles.blocks == 0) { return; }
   // NOLINT_NEXT_LINE(whitespace/operators)
   NormalizeBackward<Dtype><<<tiles.blocks, tiles.threads>>>(

@@ -8,7 +8,8 @@ namespace caffe {
 
 /**
  * Normalises the vectors along the middle axis of x (num x channels x
- * spatial): y = x / norm. y may be x; norm, (num x spatial), may be NULL.
+ * spatial): y = x / norm. y may be x, or NULL for the norms alone; norm, (num x
+ * spatial), may be NULL.
  */
 template <typename Dtype>
 void caffe_cpu_normalize(margin::Norm kind, int num, int channels, int spatial,

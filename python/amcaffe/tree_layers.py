@@ -10,6 +10,7 @@ CODE = ("src/caffe/**/*.cpp", "src/caffe/**/*.cu", "include/caffe/**/*.hpp")
 
 _REGISTER = re.compile(r"\bREGISTER_LAYER_(CLASS|CREATOR)\w*\s*\(\s*(\w+)\s*[,)]")
 _CLASS = re.compile(r"\bclass\s+(\w+Layer)\s*(?::[^:]|\{)")
+_IRREGULAR = {"CosinAddm": "cosin_add_m"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class TreeLayers:
 
 def snake(name):
     """The file and field stem of a type, as Caffe writes it: L2Normalize is l2_normalize."""
+    if name in _IRREGULAR:
+        return _IRREGULAR[name]
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 

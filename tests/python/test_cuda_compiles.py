@@ -69,8 +69,12 @@ def our_headers(tmp_path_factory):
     return folder
 
 
-def test_there_is_a_cuda_file_for_every_layer():
-    layers = {path.stem for path in (ROOT / "layers").glob("*_layer.cpp")}
+def test_there_is_a_cuda_file_for_every_layer_that_computes():
+    layers = {
+        path.stem
+        for path in (ROOT / "layers").glob("*_layer.cpp")
+        if "::Forward_cpu(" in path.read_text()
+    }
     assert layers and layers <= {path.stem for path in SOURCES}
 
 

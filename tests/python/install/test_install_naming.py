@@ -19,7 +19,8 @@ def identifiers(text):
 @pytest.mark.parametrize(
     "name, stem",
     [("L2Normalize", "l2_normalize"), ("Flip", "flip"), ("LRNNorm", "lrn_norm"),
-     ("NormalizedInnerProduct", "normalized_inner_product"), ("MyL2", "my_l2")],
+     ("NormalizedInnerProduct", "normalized_inner_product"), ("MyL2", "my_l2"),
+     ("CosinAddm", "cosin_add_m")],
 )  # fmt: skip
 def test_file_names_are_as_caffe_writes_them(name, stem):
     assert snake(name) == stem
@@ -54,10 +55,11 @@ def test_two_names_are_given_at_once():
 def test_each_layer_of_ours_can_have_another_name(kind):
     """What changes is declared by the layer itself, and nothing of the old name is left."""
     names = {kind: "Other" + kind}
+    stem = snake(names[kind])
     shared = identifiers("".join(source.code for source in PACKAGE.shared))
     tests = [test.source for test in PACKAGE.tests if kind in test.about]
     files = PACKAGE.layers[kind]
-    assert len(files) == 3 and tests
+    assert {source.target.rpartition(".")[2] for source in files} >= {"hpp", "cpp"} and tests
     for source in (*files, *tests):
         text = renamed(source.code, names)
         gone = identifiers(source.code) - identifiers(text)
@@ -65,12 +67,12 @@ def test_each_layer_of_ours_can_have_another_name(kind):
         assert f"using margin::{kind}" not in source.code
         left = re.sub(r"margin::\w+", "", text)
         assert not re.search(rf"\b{kind}(?=[A-Z]|\b)", left), source.origin
-        assert f"{snake(kind)}_layer" not in text.replace(f"other_{snake(kind)}_layer", "")
+        assert f"{snake(kind)}_layer" not in text.replace(f"{stem}_layer", "")
         path = renamed_path(source.target, names)
-        assert f"other_{snake(kind)}_layer" in path or source in tests
+        assert f"{stem}_layer" in path or source in tests
         assert len(text.splitlines()) == len(source.code.splitlines())
     proto = renamed(PROTO, names)
-    assert f"optional Other{kind}Parameter other_{snake(kind)}_param = " in proto
+    assert f"optional Other{kind}Parameter {stem}_param = " in proto
     assert f"message Other{kind}Parameter {{" in proto
 
 
@@ -79,7 +81,8 @@ def test_every_file_of_ours_has_its_place():
     shared = {source.origin for source in PACKAGE.shared}
     assert {
         "layers/margin_math.hpp", "layers/label_check.hpp", "layers/normalize_rows.cu",
-        "layers/scale_bounds.cpp", "tests/layers/layer_test_util.hpp",
+        "layers/scale_bounds.cpp", "layers/target_margin_layer.cu", "layers/kept_number.hpp",
+        "layers/channel_tiles.hpp", "tests/layers/layer_test_util.hpp",
     } <= shared  # fmt: skip
     about = {test.source.origin: test.about for test in PACKAGE.tests}
     assert about["tests/layers/test_scale_bounds.cpp"] == {"scale within bounds"}

@@ -10,7 +10,11 @@ from amcaffe.errors import TreeError
 from amcaffe.proto_parse import parse
 
 PROTO = "src/caffe/proto/caffe.proto"
-OURS = {"Flip", "LabelSpecificAdd", "Normalize", "NormalizedInnerProduct", "CombinedMargin"}
+OURS = {
+    "ChannelScale", "CombinedMargin", "CosinAddm", "Flip", "LabelSpecificAdd",
+    "LabelSpecificMargin", "MarginInnerProduct", "MarginSoftmaxLoss", "Normalize",
+    "NormalizedInnerProduct",
+}  # fmt: skip
 SSD_MESSAGE = """
 message NormalizeParameter {
   optional bool across_spatial = 1 [default = true];
@@ -169,6 +173,73 @@ def test_layers_of_happynears_fork_are_left_alone(full_tree, install_ours, unins
     assert "include/caffe/util/label_check.hpp" in after  # CombinedMargin needs it
 
 
+SPHEREFACE_MESSAGE = """
+message MarginInnerProductParameter {
+  optional uint32 num_output = 1; // The number of outputs for the layer
+  enum MarginType {
+    SINGLE = 0;
+    DOUBLE = 1;
+    TRIPLE = 2;
+    QUADRUPLE = 3;
+  }
+  optional MarginType type = 2 [default = SINGLE]; 
+  optional FillerParameter weight_filler = 3; // The filler for the weight
+  optional int32 axis = 4 [default = 1];
+  optional float base = 5 [default = 1];
+  optional float gamma = 6 [default = 0];
+  optional float power = 7 [default = 1];
+  optional int32 iteration = 8 [default = 0];
+  optional float lambda_min = 9 [default = 0];
+}
+"""
+
+
+def test_spherefaces_layer_is_left_alone_under_its_number(
+    full_tree, install_ours, uninstalls, capsys
+):
+    field = "  optional MarginInnerProductParameter margin_inner_product_param = 147;\n"
+    add_proto(full_tree, SPHEREFACE_MESSAGE, field)
+    register(full_tree, "MarginInnerProduct", "src/caffe/layers/margin_inner_product_layer.cpp")
+    before = uninstalls["tree"] = snapshot(full_tree)
+    install_ours()
+    assert notes(capsys, "left alone") == [
+        "MarginInnerProduct, registered by src/caffe/layers/margin_inner_product_layer.cpp, "
+        "without transform_test"
+    ]
+    assert fields(full_tree)["margin_inner_product_param"] == 147
+    after, path = snapshot(full_tree), "src/caffe/layers/margin_inner_product_layer.cpp"
+    assert after[path] == before[path] and SPHEREFACE_MESSAGE in after[PROTO][0].decode()
+    assert "src/caffe/test/test_margin_inner_product_layer.cpp" not in after
+
+
+def test_a_message_of_a_margin_that_lacks_options_of_ours_gets_them(
+    full_tree, install_ours, uninstalls
+):
+    theirs = (
+        "message LabelSpecificMarginParameter {\n  enum MarginType { HARD = 0; SOFT = 1; }\n"
+        "  optional MarginType type   = 9 [default = HARD];\n"
+        "  optional float margin_base = 1 [default = 0.0];\n}\n"
+    )
+    field = "  optional LabelSpecificMarginParameter label_specific_margin_param = 236;\n"
+    add_proto(full_tree, theirs, field)
+    uninstalls["tree"] = snapshot(full_tree)
+    install_ours()
+    assert set(types(full_tree)) == OURS
+    assert fields(full_tree)["label_specific_margin_param"] == 236
+    found = fields(full_tree, "LabelSpecificMarginParameter")
+    assert found["auto_tune"] == 8 and found["bound"] == 11
+
+
+def test_what_layers_share_stays_without_one_of_them(full_tree, install_ours):
+    install_ours("--without", "CombinedMargin", "--as", "CosinAddm=ArcMargin")
+    assert set(types(full_tree)) == OURS - {"CombinedMargin", "CosinAddm"} | {"ArcMargin"}
+    after = snapshot(full_tree)
+    assert "src/caffe/layers/target_margin_layer.cu" in after
+    assert "src/caffe/layers/arc_margin_layer.cpp" in after
+    assert "src/caffe/test/test_arc_margin_layer.cpp" not in after  # compares with CombinedMargin
+    assert fields(full_tree)["arc_margin_param"] == 4004
+
+
 def test_a_type_without_a_message_is_refused(full_tree, install_ours):
     register(full_tree, "Normalize", "src/caffe/util/force_link.cpp", "\tREGISTER_LAYER_CLASS({});")
     message = refused(install_ours, full_tree)
@@ -248,9 +319,9 @@ def test_numbers_that_are_taken_in_any_notation_move_to_our_block(
     install_ours()
     found = fields(full_tree)
     moved = ("flip_param", "normalize_param", "label_specific_add_param")
-    assert [found[name] for name in moved] == [4003, 4004, 4005]
+    assert [found[name] for name in moved] == [4006, 4007, 4008]
     assert found["combined_margin_param"] == 4002 and found["y"] == 212
-    assert f"LayerParameter.flip_param = 4003, as 212 is of y" in notes(capsys, "field number")
+    assert f"LayerParameter.flip_param = 4006, as 212 is of y" in notes(capsys, "field number")
 
 
 def test_an_inner_product_made_by_a_factory_is_left_out(

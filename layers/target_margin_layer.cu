@@ -1,13 +1,13 @@
 // installed by amcaffe
 #include <vector>
 
-#include "caffe/layers/combined_margin_layer.hpp"
+#include "caffe/layers/target_margin_layer.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
 
 template <typename Dtype>
-__global__ void CombinedMarginForward(const int rows, const int classes,
+__global__ void TargetMarginForward(const int rows, const int classes,
     const Dtype* label, const margin::CombinedMargin<Dtype> margin,
     Dtype* logits, Dtype* slope) {
   CUDA_KERNEL_LOOP(i, rows) {
@@ -16,7 +16,7 @@ __global__ void CombinedMarginForward(const int rows, const int classes,
 }
 
 template <typename Dtype>
-__global__ void CombinedMarginBackward(const int rows, const int classes,
+__global__ void TargetMarginBackward(const int rows, const int classes,
     const Dtype* label, const Dtype* slope, Dtype* diff) {
   CUDA_KERNEL_LOOP(i, rows) {
     margin::BackwardRow(i, classes, label, slope, diff);
@@ -24,11 +24,12 @@ __global__ void CombinedMarginBackward(const int rows, const int classes,
 }
 
 template <typename Dtype>
-void CombinedMarginLayer<Dtype>::Forward_gpu(
+void TargetMarginLayer<Dtype>::Forward_gpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   if (active_) {
     label_check_.Check(this->layer_param_, bottom[0]->count(1), *bottom[1]);
   }
+  NextMargin(top);
   const Dtype* label = bottom[1]->gpu_data();
   Dtype* top_data = top[0]->mutable_gpu_data();
   if (top[0] != bottom[0]) {
@@ -37,7 +38,7 @@ void CombinedMarginLayer<Dtype>::Forward_gpu(
   if (active_) {
     const int rows = bottom[0]->shape(0);
     // NOLINT_NEXT_LINE(whitespace/operators)
-    CombinedMarginForward<Dtype><<<CAFFE_GET_BLOCKS(rows),
+    TargetMarginForward<Dtype><<<CAFFE_GET_BLOCKS(rows),
         CAFFE_CUDA_NUM_THREADS>>>(rows, bottom[0]->count(1), label, margin_,
         top_data, slope_.mutable_gpu_data());
     CUDA_POST_KERNEL_CHECK;
@@ -45,7 +46,7 @@ void CombinedMarginLayer<Dtype>::Forward_gpu(
 }
 
 template <typename Dtype>
-void CombinedMarginLayer<Dtype>::Backward_gpu(
+void TargetMarginLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
@@ -58,16 +59,16 @@ void CombinedMarginLayer<Dtype>::Backward_gpu(
   if (top[0] != bottom[0]) {
     caffe_copy(bottom[0]->count(), top[0]->gpu_diff(), bottom_diff);
   }
-  if (active_) {
+  if (active_ && !pass_gradient_) {
     const int rows = bottom[0]->shape(0);
     // NOLINT_NEXT_LINE(whitespace/operators)
-    CombinedMarginBackward<Dtype><<<CAFFE_GET_BLOCKS(rows),
+    TargetMarginBackward<Dtype><<<CAFFE_GET_BLOCKS(rows),
         CAFFE_CUDA_NUM_THREADS>>>(rows, bottom[0]->count(1),
         bottom[1]->gpu_data(), slope_.gpu_data(), bottom_diff);
     CUDA_POST_KERNEL_CHECK;
   }
 }
 
-INSTANTIATE_LAYER_GPU_FUNCS(CombinedMarginLayer);
+INSTANTIATE_LAYER_GPU_FUNCS(TargetMarginLayer);
 
 }  // namespace caffe
