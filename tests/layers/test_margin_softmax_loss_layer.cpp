@@ -1,0 +1,506 @@
+// installed by amcaffe
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+#include "caffe/blob.hpp"
+#include "caffe/common.hpp"
+#include "caffe/filler.hpp"
+#include "caffe/layers/margin_softmax_loss_layer.hpp"
+#include "caffe/net.hpp"
+
+#include "caffe/test/layer_test_util.hpp"
+#include "caffe/test/test_caffe_main.hpp"
+#include "caffe/test/test_gradient_check_util.hpp"
+
+namespace caffe {
+
+// The largest error relative to the largest expected value.
+template <typename Dtype>
+void ExpectClose(const vector<double>& expected, const Dtype* found,
+    const string& what) {
+  double largest = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::fabs(expected[i]));
+  }
+  const double tolerance = sizeof(Dtype) == sizeof(float) ? 1e-5 : 1e-10;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_NEAR(expected[i], found[i], tolerance * std::max(largest, 1e-3))
+        << what << ", element " << i;
+  }
+}
+
+template <typename TypeParam>
+class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
+  typedef typename TypeParam::Dtype Dtype;
+
+ protected:
+  MarginSoftmaxLossLayerTest() {
+    Caffe::set_random_seed(1701);
+    param_.set_name("loss");
+    param_.set_type("MarginSoftmaxLoss");
+    param_.set_phase(TRAIN);
+    margin()->mutable_weight_filler()->set_type("gaussian");
+    margin()->set_scale(4);
+    SetMargin(1, 0, 0.25);
+    Fill(4, 3, 5);
+    bottom_ = {&feature_, &label_};
+    top_ = {&loss_, &statistics_};
+  }
+
+  MarginSoftmaxLossParameter* margin() {
+    return param_.mutable_margin_softmax_loss_param();
+  }
+
+  void SetMargin(const double m1, const double m2, const double m3) {
+    margin()->set_m1(m1);
+    margin()->set_m2(m2);
+    margin()->set_m3(m3);
+  }
+
+  // Random features, and every label from a multiple of 7 up.
+  void Fill(const int rows, const int dim, const int classes) {
+    margin()->set_num_output(classes);
+    feature_.Reshape({rows, dim});
+    FillerParameter filler_param;
+    filler_param.set_std(2);
+    GaussianFiller<Dtype>(filler_param).Fill(&feature_);
+    label_.Reshape({rows});
+    for (int i = 0; i < rows; ++i) {
+      label_.mutable_cpu_data()[i] = (7 * i + 3) % classes;
+    }
+  }
+
+  shared_ptr<Layer<Dtype> > MakeLayer() {
+    shared_ptr<Layer<Dtype> > layer =
+        LayerRegistry<Dtype>::CreateLayer(param_);
+    layer->SetUp(bottom_, top_);
+    return layer;
+  }
+
+  // Both passes, the gradient of the loss being 1.
+  void Run(Layer<Dtype>* layer) {
+    layer->Forward(bottom_, top_);
+    caffe_set(layer->blobs()[0]->count(), Dtype(0),
+        layer->blobs()[0]->mutable_cpu_diff());
+    BackwardFrom({1}, top_, bottom_, layer);
+  }
+
+  // The same by a net of separate layers.
+  void ExpectSameAsChain() {
+    const MarginSoftmaxLossParameter& own = *margin();
+    std::ostringstream text;
+    text.precision(9);
+    text << "layer { name: 'data' type: 'Input' top: 'f' top: 'label' "
+         << "  input_param { shape { dim: " << feature_.shape(0) << " dim: "
+         << feature_.shape(1) << " } shape { dim: " << feature_.shape(0)
+         << " } } } force_backward: true "
+         << "layer { name: 'loss' type: 'NormalizedInnerProduct' bottom: 'f' "
+         << "  top: 'cos' normalized_inner_product_param { num_output: "
+         << own.num_output() << " } } "
+         << "layer { name: 'm' type: 'CombinedMargin' bottom: 'cos' "
+         << "  bottom: 'label' top: 'cos_m' combined_margin_param { m1: "
+         << own.m1() << " m2: " << own.m2() << " m3: " << own.m3()
+         << " bound: " << (own.bound() ? "MONOTONE" : "CLAMP") << " } } "
+         << "layer { name: 's' type: 'Power' bottom: 'cos_m' top: 'logit' "
+         << "  power_param { scale: " << own.scale() << " } } "
+         << "layer { name: 'l' type: 'SoftmaxWithLoss' bottom: 'logit' "
+         << "  bottom: 'label' top: 'l' loss_param { ignore_label: -1 "
+         << "  normalization: " << LossParameter_NormalizationMode_Name(
+             param_.loss_param().normalization()) << " } }";
+    NetParameter net_param;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text.str(),
+        &net_param));
+    net_param.mutable_state()->set_phase(TRAIN);
+    Net<Dtype> net(net_param);
+    shared_ptr<Layer<Dtype> > layer = MakeLayer();
+    Blob<Dtype>* weight = layer->blobs()[0].get();
+    net.layer_by_name("loss")->blobs()[0]->CopyFrom(*weight);
+    net.blob_by_name("f")->CopyFrom(feature_);
+    net.blob_by_name("label")->CopyFrom(label_);
+    net.ClearParamDiffs();
+    net.Forward();
+    net.Backward();
+    Run(layer.get());
+    ExpectClose(DataOf(*net.blob_by_name("l")), loss_.cpu_data(), "loss");
+    ExpectClose(DiffOf(*net.blob_by_name("f")), feature_.cpu_diff(),
+        "gradient by the features");
+    ExpectClose(DiffOf(*net.layer_by_name("loss")->blobs()[0]),
+        weight->cpu_diff(), "gradient by the weight");
+  }
+
+  void CheckGradient() {
+    MarginSoftmaxLossLayer<Dtype> layer(param_);
+    top_ = {&loss_};
+    GradientChecker<Dtype> checker(1e-3, 2e-2, 1701);
+    checker.CheckGradientExhaustive(&layer, bottom_, top_, 0);
+  }
+
+  LayerParameter param_;
+  Blob<Dtype> feature_, label_, loss_, statistics_;
+  vector<Blob<Dtype>*> bottom_, top_;
+};
+
+TYPED_TEST_CASE(MarginSoftmaxLossLayerTest, TestDtypesAndDevices);
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestForwardByHand) {
+  // Unit features and weights along the axes of the plane.
+  this->Fill(2, 2, 3);
+  SetBlob({2, 2}, {3, 4, 0, 2}, &this->feature_);
+  SetBlob({2}, {1, 0}, &this->label_);
+  this->margin()->set_scale(2);
+  shared_ptr<Layer<typename TypeParam::Dtype> > layer = this->MakeLayer();
+  SetBlob({3, 2}, {5, 0, 0, 0.5, -1, 0}, layer->blobs()[0].get());
+  layer->Forward(this->bottom_, this->top_);
+  // Cosines (0.6, 0.8, -0.6) and (0, 1, 0); the margin is 0.25.
+  const double first = std::log(std::exp(2 * 0.55) + std::exp(1.2) +
+      std::exp(-1.2)) - 2 * 0.55;
+  const double second = std::log(std::exp(-0.5) + std::exp(2.) + 1) + 0.5;
+  EXPECT_NEAR((first + second) / 2, this->loss_.cpu_data()[0], 1e-6);
+  ExpectNear({0.4, 0.8, 0.5}, this->statistics_.cpu_data());
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsChain) {
+  this->ExpectSameAsChain();
+  this->SetMargin(1, 0.5, 0);
+  this->ExpectSameAsChain();
+  this->SetMargin(1, 0.3, 0.2);
+  this->margin()->set_bound(MarginSoftmaxLossParameter_Bound_MONOTONE);
+  this->ExpectSameAsChain();
+  this->SetMargin(4, 0, 0);
+  this->ExpectSameAsChain();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsChainInBlocks) {
+  for (int memory = 0; memory < 2; ++memory) {
+    this->margin()->set_memory_mb(64 * memory);
+    this->Fill(5, 3, 5003);
+    this->ExpectSameAsChain();
+    this->Fill(3, 300, 999);
+    this->ExpectSameAsChain();
+  }
+}
+
+// The seed of a failure is its trace.
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsChainInAnyShape) {
+  for (unsigned int seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    unsigned int state = seed;
+    const int rows = 1 + rand_r(&state) % 9;
+    const int dim = 1 + rand_r(&state) % 40;
+    const int classes = 1 + rand_r(&state) % 300;
+    Caffe::set_random_seed(seed);
+    this->Fill(rows, dim, classes);
+    this->label_.mutable_cpu_data()[rand_r(&state) % rows] = -1;
+    this->margin()->set_scale(seed % 2 ? 30 : 1);
+    this->margin()->set_memory_mb(seed % 3 ? 64 : 0);
+    this->param_.mutable_loss_param()->set_normalization(
+        static_cast<LossParameter_NormalizationMode>(seed % 4));
+    this->ExpectSameAsChain();
+  }
+}
+
+// CLAMP's slope is not the curve's where it is limited: with an angle, the
+// gradient is checked with MONOTONE here, and against the chain with both.
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradient) {
+  this->CheckGradient();
+  this->margin()->set_bound(MarginSoftmaxLossParameter_Bound_MONOTONE);
+  this->SetMargin(1, 0.5, 0);
+  this->CheckGradient();
+  this->SetMargin(2, 0.25, 0.125);
+  this->CheckGradient();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradientInBlocks) {
+  this->margin()->set_memory_mb(0);
+  this->CheckGradient();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradientWithFeatureNorms) {
+  this->margin()->set_normalize_feature(false);
+  this->margin()->set_scale(1);
+  this->CheckGradient();
+  this->margin()->set_memory_mb(0);
+  this->margin()->set_bound(MarginSoftmaxLossParameter_Bound_MONOTONE);
+  this->SetMargin(1, 0.5, 0);
+  this->CheckGradient();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradientWithIgnoredRows) {
+  this->label_.mutable_cpu_data()[1] = -1;
+  this->label_.mutable_cpu_data()[2] = 4;
+  this->param_.mutable_loss_param()->set_ignore_label(4);
+  this->CheckGradient();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestLogitsGrowWithFeatureNorms) {
+  typedef typename TypeParam::Dtype Dtype;
+  SetBlob({2, 2}, {3, 4, 0, 2}, &this->feature_);
+  SetBlob({2}, {0, 1}, &this->label_);
+  this->margin()->set_num_output(2);
+  this->margin()->set_scale(0.5);
+  this->margin()->set_normalize_feature(false);
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  SetBlob({2, 2}, {1, 0, 0, 1}, layer->blobs()[0].get());
+  layer->Forward(this->bottom_, this->top_);
+  // 0.5 * 5 * (0.6 - 0.25, 0.8) and 0.5 * 2 * (0, 1 - 0.25), where 1 is taken
+  // as 1 - 1e-4.
+  EXPECT_NEAR((std::log1p(std::exp(2.5 * (0.8 - 0.35))) +
+      std::log1p(std::exp(-0.7499))) / 2, this->loss_.cpu_data()[0], 1e-6);
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestLossKeepsItsDigits) {
+  typedef typename TypeParam::Dtype Dtype;
+  SetBlob({1, 2}, {1, 0}, &this->feature_);
+  SetBlob({1}, {0}, &this->label_);
+  this->margin()->set_num_output(2);
+  this->margin()->set_scale(40);
+  this->SetMargin(1, 0, 0);
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  SetBlob({2, 2}, {0.75, 1, -0.5, 0}, layer->blobs()[0].get());
+  this->Run(layer.get());
+  // The cosines are 0.6 and -1: the loss is far below the resolution of 1.
+  const double loss = std::exp(-40 * 1.6);
+  EXPECT_NEAR(1, this->loss_.cpu_data()[0] / loss, 1e-4);
+  EXPECT_LT(layer->blobs()[0]->cpu_diff()[0], 0);
+  // And where the target is far behind, far above what exp can hold.
+  this->label_.mutable_cpu_data()[0] = 1;
+  layer->Forward(this->bottom_, this->top_);
+  EXPECT_NEAR(40 * 1.6, this->loss_.cpu_data()[0], 1e-2);
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSecondBackwardIsTheSame) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (int memory = 0; memory < 2; ++memory) {
+    this->margin()->set_memory_mb(memory);
+    shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+    this->Run(layer.get());
+    const vector<double> by_feature = DiffOf(this->feature_);
+    const vector<double> by_weight = DiffOf(*layer->blobs()[0]);
+    BackwardFrom({1}, this->top_, this->bottom_, layer.get());
+    ExpectNear(by_feature, this->feature_.cpu_diff());
+    // The weight's gradient is added up.
+    vector<double> twice(by_weight);
+    for (size_t i = 0; i < twice.size(); ++i) { twice[i] *= 2; }
+    ExpectNear(twice, layer->blobs()[0]->cpu_diff());
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestOnlyWhatIsAskedFor) {
+  typedef typename TypeParam::Dtype Dtype;
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  this->Run(layer.get());
+  const vector<double> by_feature = DiffOf(this->feature_);
+  const vector<double> by_weight = DiffOf(*layer->blobs()[0]);
+  const vector<double> untouched(by_feature.size(), 7);
+  // Without the features' gradient.
+  caffe_set(this->feature_.count(), Dtype(7),
+      this->feature_.mutable_cpu_diff());
+  caffe_set(layer->blobs()[0]->count(), Dtype(0),
+      layer->blobs()[0]->mutable_cpu_diff());
+  layer->Backward(this->top_, {false, false}, this->bottom_);
+  ExpectNear(untouched, this->feature_.cpu_diff());
+  ExpectNear(by_weight, layer->blobs()[0]->cpu_diff());
+  // Without the weight's.
+  layer->set_param_propagate_down(0, false);
+  layer->Backward(this->top_, {true, false}, this->bottom_);
+  ExpectNear(by_feature, this->feature_.cpu_diff());
+  ExpectNear(by_weight, layer->blobs()[0]->cpu_diff());
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestAllRowsIgnored) {
+  typedef typename TypeParam::Dtype Dtype;
+  caffe_set(this->label_.count(), Dtype(-1), this->label_.mutable_cpu_data());
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  this->Run(layer.get());
+  EXPECT_EQ(0, this->loss_.cpu_data()[0]);
+  ExpectNear({0, 0, 0}, this->statistics_.cpu_data());
+  ExpectNear(vector<double>(this->feature_.count(), 0),
+      this->feature_.cpu_diff());
+  ExpectNear(vector<double>(layer->blobs()[0]->count(), 0),
+      layer->blobs()[0]->cpu_diff());
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestZeroVectors) {
+  typedef typename TypeParam::Dtype Dtype;
+  caffe_set(3, Dtype(0), this->feature_.mutable_cpu_data());
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  caffe_set(3, Dtype(0), layer->blobs()[0]->mutable_cpu_data() + 9);
+  this->Run(layer.get());
+  EXPECT_TRUE(std::isfinite(this->loss_.cpu_data()[0]));
+  for (int k = 0; k < 3; ++k) {
+    EXPECT_EQ(0, this->feature_.cpu_diff()[k]);
+    EXPECT_EQ(0, layer->blobs()[0]->cpu_diff()[9 + k]);
+  }
+  for (int k = 0; k < this->feature_.count(); ++k) {
+    EXPECT_TRUE(std::isfinite(this->feature_.cpu_diff()[k]));
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestNotANumberIsNotHidden) {
+  typedef typename TypeParam::Dtype Dtype;
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  layer->blobs()[0]->mutable_cpu_data()[0] =
+      std::numeric_limits<float>::quiet_NaN();
+  layer->Forward(this->bottom_, this->top_);
+  EXPECT_TRUE(std::isnan(this->loss_.cpu_data()[0]));
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestTestPhaseHasNoMargin) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->SetMargin(1, 0, 0);
+  shared_ptr<Layer<Dtype> > plain = this->MakeLayer();
+  plain->Forward(this->bottom_, this->top_);
+  const double expected = this->loss_.cpu_data()[0];
+  this->SetMargin(1, 0, 0.5);
+  this->param_.set_phase(TEST);
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  layer->blobs()[0]->CopyFrom(*plain->blobs()[0]);
+  layer->Forward(this->bottom_, this->top_);
+  EXPECT_NEAR(expected, this->loss_.cpu_data()[0], 1e-6);
+  this->margin()->set_transform_test(true);
+  layer = this->MakeLayer();
+  layer->blobs()[0]->CopyFrom(*plain->blobs()[0]);
+  layer->Forward(this->bottom_, this->top_);
+  EXPECT_GT(this->loss_.cpu_data()[0], expected + 0.1);
+}
+
+// The sampled classes are those with a gradient.
+template <typename Dtype>
+vector<int> RowsWithGradient(const Blob<Dtype>& weight) {
+  vector<int> rows;
+  const int dim = weight.shape(1);
+  for (int j = 0; j < weight.shape(0); ++j) {
+    for (int k = 0; k < dim; ++k) {
+      if (weight.cpu_diff()[j * dim + k] != 0) {
+        rows.push_back(j);
+        break;
+      }
+    }
+  }
+  return rows;
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSampledClasses) {
+  typedef typename TypeParam::Dtype Dtype;
+  for (int draw = 0; draw < 6; ++draw) {
+    Caffe::set_random_seed(draw);
+    this->Fill(6, 8, draw % 2 ? 50 : 3000);
+    this->margin()->set_memory_mb(draw % 3 ? 64 : 0);
+    this->margin()->set_sample_rate(draw % 2 ? 0.75 : 0.25);
+    this->label_.mutable_cpu_data()[4] = -1;
+    this->label_.mutable_cpu_data()[5] = this->label_.cpu_data()[0];
+    shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+    Blob<Dtype>& weight = *layer->blobs()[0];
+    this->Run(layer.get());
+    const vector<int> chosen = RowsWithGradient(weight);
+    EXPECT_EQ(draw % 2 ? 38 : 750, chosen.size());
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_TRUE(std::binary_search(chosen.begin(), chosen.end(),
+          static_cast<int>(this->label_.cpu_data()[i])));
+    }
+    const vector<double> loss = DataOf(this->loss_);
+    const vector<double> by_feature = DiffOf(this->feature_);
+    const vector<double> by_weight = DiffOf(weight);
+    // All of it is what a layer that knows only these classes gives.
+    this->margin()->set_sample_rate(1);
+    this->margin()->set_num_output(chosen.size());
+    for (int i = 0; i < 6; ++i) {
+      if (this->label_.cpu_data()[i] < 0) { continue; }
+      this->label_.mutable_cpu_data()[i] = std::lower_bound(chosen.begin(),
+          chosen.end(), this->label_.cpu_data()[i]) - chosen.begin();
+    }
+    shared_ptr<Layer<Dtype> > few = this->MakeLayer();
+    for (size_t j = 0; j < chosen.size(); ++j) {
+      caffe_copy(8, weight.cpu_data() + chosen[j] * 8,
+          few->blobs()[0]->mutable_cpu_data() + j * 8);
+    }
+    this->Run(few.get());
+    ExpectClose(loss, this->loss_.cpu_data(), "loss");
+    ExpectClose(by_feature, this->feature_.cpu_diff(), "features");
+    vector<double> by_chosen;
+    for (size_t j = 0; j < chosen.size(); ++j) {
+      by_chosen.insert(by_chosen.end(), by_weight.begin() + chosen[j] * 8,
+          by_weight.begin() + chosen[j] * 8 + 8);
+    }
+    ExpectClose(by_chosen, few->blobs()[0]->cpu_diff(), "weight");
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSamplesFollowTheSeed) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->Fill(4, 3, 400);
+  this->margin()->set_sample_rate(0.1);
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  vector<vector<int> > drawn;
+  for (int draw = 0; draw < 3; ++draw) {
+    if (draw != 1) { Caffe::set_random_seed(5); }
+    this->Run(layer.get());
+    drawn.push_back(RowsWithGradient(*layer->blobs()[0]));
+  }
+  EXPECT_EQ(drawn[0], drawn[2]);
+  EXPECT_NE(drawn[0], drawn[1]);
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestAllOthersAreDrawnEquallyOften) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->Fill(2, 3, 20);
+  for (int half = 0; half < 2; ++half) {
+    this->margin()->set_sample_rate(half ? 0.6 : 0.3);  // 12 or 6 of 20
+    shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+    vector<int> count(20, 0);
+    for (int draw = 0; draw < 400; ++draw) {
+      this->Run(layer.get());
+      for (int j : RowsWithGradient(*layer->blobs()[0])) { ++count[j]; }
+    }
+    // Labels 3 and 10, and a share of the other 18; four standard deviations.
+    for (int j = 0; j < 20; ++j) {
+      const double share = j == 3 || j == 10 ? 1 : (half ? 10. : 4.) / 18;
+      EXPECT_NEAR(400 * share, count[j],
+          4 * std::sqrt(400 * share * (1 - share)) + 1e-9) << "class " << j;
+    }
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestTestPhaseTakesAllClasses) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->param_.set_phase(TEST);
+  this->margin()->set_sample_rate(0.2);
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  this->Run(layer.get());
+  EXPECT_EQ(5, RowsWithGradient(*layer->blobs()[0]).size());
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestLabelOutOfRange) {
+  typedef typename TypeParam::Dtype Dtype;
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  this->label_.mutable_cpu_data()[3] = 5;
+  EXPECT_DEATH(layer->Forward(this->bottom_, this->top_),
+      "Layer loss .MarginSoftmaxLoss.: row 3 of the batch has label 5, but "
+      "with C = 5 classes");
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongParameters) {
+  this->margin()->set_sample_rate(0);
+  EXPECT_DEATH(this->MakeLayer(), "sample_rate is a share of the classes");
+  this->margin()->set_sample_rate(1);
+  this->margin()->set_scale(-1);
+  EXPECT_DEATH(this->MakeLayer(), "scale must be above 0");
+  this->margin()->set_scale(1);
+  this->SetMargin(0, 0, 0);
+  EXPECT_DEATH(this->MakeLayer(), "m1 must be above 0");
+  this->SetMargin(1, 0, 0);
+  this->margin()->clear_num_output();
+  EXPECT_DEATH(this->MakeLayer(), "num_output is the number of classes");
+  this->margin()->set_num_output(5);
+  this->param_.add_loss_weight(1);
+  this->param_.add_loss_weight(1);
+  EXPECT_DEATH(this->MakeLayer(), "the second top holds statistics");
+}
+
+}  // namespace caffe
