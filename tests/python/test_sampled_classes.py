@@ -11,7 +11,7 @@ layer {{ name: "data" type: "DummyData" top: "feature" top: "label" dummy_data_p
   data_filler {{ type: "gaussian" }} data_filler {{ type: "constant" value: 7 }} }} }}
 layer {{ name: "loss" type: "MarginSoftmaxLoss" bottom: "feature" bottom: "label" top: "loss"
   margin_softmax_loss_param {{ num_output: {CLASSES} weight_filler {{ type: "gaussian" std: 1 }}
-    sample_rate: {SAMPLED / CLASSES} }} }}
+    scale: 1 sample_rate: {SAMPLED / CLASSES} }} }}
 """
 
 
