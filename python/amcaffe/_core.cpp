@@ -103,6 +103,22 @@ py::tuple psi(const py::object& cosine, double m1, double m2, double m3,
   });
 }
 
+py::tuple a_softmax(const py::object& cosine, int m, double lambda) {
+  if (m < 1) {
+    throw py::value_error("m must be 1 or more, got " + std::to_string(m));
+  }
+  if (lambda < 0) {
+    std::ostringstream message;
+    message << "lambda_ must be 0 or more, got " << lambda;
+    throw py::value_error(message.str());
+  }
+  return by_dtype("cosine", cosine, [&](const py::array& array, auto zero) {
+    typedef decltype(zero) Dtype;
+    return apply<Dtype>(array,
+        caffe::margin::ASoftmax<Dtype>{m, finite<Dtype>("lambda_", lambda)});
+  });
+}
+
 py::tuple label_specific_add(const py::object& x, double bias,
     bool unconditional) {
   return by_dtype("x", x, [&](const py::array& array, auto zero) {
@@ -138,6 +154,22 @@ Returns: (value, slope), two arrays of cosine's shape and precision. Other threa
 Raises: ValueError: another dtype or bound, m1 not above 0, or a margin that is
     not finite.
 Source: CombinedMarginLayer; Deng et al., ArcFace, arXiv 1801.07698.
+)");
+  module.def("a_softmax", &a_softmax, py::arg("cosine"), py::arg("m") = 4,
+      py::arg("lambda_") = 0,
+      R"(A target's cosine with SphereFace's margin, and the derivative by the cosine.
+
+value = (lambda_ * cosine + psi) / (1 + lambda_), psi = (-1)^k cos(m * theta) - 2k with
+k = floor(m * theta / pi).
+
+Args:
+    cosine: array of any shape and layout, float32 or float64, in [-1, 1].
+    m: the factor of the angle, a whole number from 1 on.
+    lambda_: weight of the plain cosine, 0 or more, which training anneals.
+Returns: (value, slope), two arrays of cosine's shape and precision. Other threads
+    run while a large array is computed.
+Raises: ValueError: another dtype, m below 1, or a lambda_ below 0 or not finite.
+Source: MarginInnerProductLayer; Liu et al., SphereFace, arXiv 1704.08063.
 )");
   module.def("label_specific_add", &label_specific_add, py::arg("x"),
       py::arg("bias"), py::arg("unconditional") = false,

@@ -112,6 +112,26 @@ def test_sphereface_is_chebyshevs_polynomial_until_pi_and_a_softmax_past_it():
     np.testing.assert_allclose(_core.psi(cosine, 4, 0, 0)[0], clamped, rtol=0, atol=6e-9)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 7])
+def test_a_softmax_mixes_the_plain_cosine_in_by_lambda(m, dtype):
+    cosine = INSIDE.astype(dtype)
+    psi, psi_slope = _core.psi(INSIDE.astype(np.float64), m, 0, 0, bound="monotone")
+    for strength in (0, 0.25, 5, 1000):
+        value, slope = _core.a_softmax(cosine, m, strength)
+        expected = (strength * INSIDE.astype(np.float64) + psi) / (1 + strength)
+        np.testing.assert_allclose(value, expected, rtol=0, atol=m**2 * TOLERANCE[dtype])
+        expected = (strength + psi_slope) / (1 + strength)
+        np.testing.assert_allclose(slope, expected, rtol=0, atol=m**3 * TOLERANCE[dtype])
+
+
+def test_a_softmax_is_exact_up_to_both_ends():
+    for m in (1, 2, 3, 4):
+        value, slope = _core.a_softmax(np.array([1.0, -1.0]), m)
+        np.testing.assert_array_equal(value, [1, 1 - 2 * m])
+        np.testing.assert_array_equal(slope, [m**2, m**2])
+
+
 @pytest.mark.parametrize("m2", [0.1, 0.5, 1.0, 2.0])
 def test_past_pi_arcface_is_extended_as_in_insightface(m2):
     threshold, penalty = np.cos(np.pi - m2), m2 * np.sin(m2)
@@ -176,7 +196,9 @@ def test_label_specific_add_leaves_what_the_margin_would_make_negative(dtype):
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 3, 2)])
 def test_shape_and_dtype_are_kept(shape, dtype):
     x = np.full(shape, 0.5, dtype)
-    for value, slope in (_core.psi(x, 1, 0.5, 0.35), _core.label_specific_add(x, -0.35)):
+    for value, slope in (
+        _core.psi(x, 1, 0.5, 0.35), _core.label_specific_add(x, -0.35), _core.a_softmax(x)
+    ):  # fmt: skip
         assert value.shape == slope.shape == shape
         assert value.dtype == slope.dtype == dtype
 
@@ -263,6 +285,12 @@ def test_margins_that_are_not_finite_are_refused_by_name():
                 _core.psi(x, *margin)
         with pytest.raises(ValueError, match="bias must be finite, got"):
             _core.label_specific_add(x, number)
+    with pytest.raises(ValueError, match="m must be 1 or more, got 0"):
+        _core.a_softmax(x, 0)
+    with pytest.raises(ValueError, match="lambda_ must be 0 or more, got -1"):
+        _core.a_softmax(x, 4, -1)
+    with pytest.raises(ValueError, match="lambda_ must be finite, got nan"):
+        _core.a_softmax(x, 4, np.nan)
     with pytest.raises(ValueError, match="m1 must be above 0, got 0"):
         _core.psi(x, 0, 0.5, 0.35)
     with pytest.raises(ValueError, match='bound must be "clamp" or "monotone", got "none"'):

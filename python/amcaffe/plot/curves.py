@@ -46,6 +46,12 @@ def margin_curve(name, m1, m2, m3, bound):
     return Curve(name, bound, lambda cosine: core.psi(cosine, m1, m2, m3, bound))
 
 
+def a_softmax_curve(name, m, strength):
+    """MarginInnerProduct's curve: (strength cos(theta) + psi) / (1 + strength), a whole m."""
+    core = _extension()
+    return Curve(name, "", lambda cosine: core.a_softmax(cosine, m, strength))
+
+
 def farthest(curve, other):
     """The decision boundary of two classes: psi(theta) = cos(other).
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from amcaffe.errors import InputError
 from amcaffe.files import atomic_write
-from amcaffe.plot.curves import farthest, margin_curve
+from amcaffe.plot.curves import a_softmax_curve, farthest, margin_curve
 from amcaffe.plot.figure import margin_figure
 
 SUMMARY = "target-logit curves of the margins, with the decision margin marked"
@@ -18,8 +18,8 @@ SUFFIXES = (".svg", ".png", ".pdf")
 MOST = 12  # margins that colours and dashes tell apart
 DEGREES = np.linspace(0, 180, 721)
 
-SOFTMAX = ("softmax", (1, 0, 0))
 FAMILY = (
+    ("softmax", (1, 0, 0)),
     ("SphereFace", (4, 0, 0)),
     ("CosFace, AM-Softmax", (1, 0, 0.35)),
     ("ArcFace", (1, 0.5, 0)),
@@ -85,14 +85,18 @@ def curve_groups(margins=None):
     Raises: InputError: a text is no margin, or there are more than can be told apart.
     """
     if margins is None:
-        return [_both_bounds(f"{name} {_numbers(m)}", m) for name, m in (SOFTMAX, *FAMILY)]
+        softmax, sphereface, *others = (
+            _both_bounds(f"{name} {_numbers(margin)}", margin) for name, margin in FAMILY
+        )
+        annealed = (a_softmax_curve("SphereFace, m = 4, λ = 5", 4, 5),)
+        return [softmax, sphereface, annealed, *others]
     margins = list(dict.fromkeys(margins))
     if len(margins) >= MOST:
         raise InputError(
             f"--margin: {len(margins)} curves and softmax cannot be told apart in one figure",
             expected=f"at most {MOST - 1}",
         )
-    return [_both_bounds(f"softmax {_numbers(SOFTMAX[1])}", SOFTMAX[1]), *map(_parse, margins)]
+    return [_both_bounds("softmax (1, 0, 0)", (1, 0, 0)), *map(_parse, margins)]
 
 
 def _parse(text):
