@@ -4,6 +4,7 @@ So its memory is its own, its end is not the benchmark's, and two of them can ta
 both stay warm. As a script this is that process: it answers each line on its input by one of JSON.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -57,21 +58,19 @@ class Worker:
     def turn(self):
         """Run for a while; one more dict of forward_ms, backward_ms, total_ms and peak_bytes in
         `turns`. Raises Failed."""
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it is dead: its answer tells
             self._process.stdin.write("turn\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it is dead: its answer tells
         self.turns.append(self._answer())
 
     def close(self):
-        self._process.kill()
+        """End the process, and those that it started: torch.compile's compilers."""
+        if self._process.returncode is None:  # so its number is still its own
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._process.stdout.close()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
         self._words.close()
 
     def _answer(self):
