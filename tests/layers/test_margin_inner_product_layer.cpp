@@ -254,9 +254,8 @@ TYPED_TEST(MarginInnerProductLayerTest, TestSnapshotAndResume) {
       "layer { name: 'fc6' type: 'MarginInnerProduct' bottom: 'x' "
       "  bottom: 'label' top: 'fc6' top: 'lambda' param { lr_mult: 2 } "
       "  margin_inner_product_param { num_output: 3 type: QUADRUPLE "
-      "    weight_filler { type: 'gaussian' } base: 10 gamma: 0.25 } } "
-      "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'fc6' "
-      "  bottom: 'label' top: 'loss' }", "lambda");
+      "    weight_filler { type: 'gaussian' } base: 10 gamma: 0.25 } }",
+      "lambda");
 }
 
 // SphereFace's weights files have the weight alone.
@@ -270,7 +269,6 @@ TYPED_TEST(MarginInnerProductLayerTest, TestOneBlobWithoutAnnealing) {
 }
 
 TYPED_TEST(MarginInnerProductLayerTest, TestAxes) {
-  typedef typename TypeParam::Dtype Dtype;
   this->SetMargin(3, 0);
   this->MakeLayer()->Forward(this->bottom_, this->top_);
   const vector<double> flat = DataOf(this->top_logits_);
