@@ -22,11 +22,6 @@ __host__ __device__ constexpr int ChunkSize() {
 }
 // Rows of gradients that a block of threads takes, a warp every eighth.
 const int kTileRows = 32;
-// Bytes of a block's cosines, and as many of gradients: with the block's weight
-// they fit into the L2 cache of a large GPU. A small keep_bytes asks for less.
-const size_t kBlockBytes = 16 << 20;
-const size_t kSmallBlockBytes = 1 << 20;
-
 // Products of row-major matrices whose rows may lie apart; cuBLAS's are
 // column-major, so that it sees each matrix transposed.
 inline cublasStatus_t Multiply(const cublasOperation_t a_op,
@@ -72,6 +67,37 @@ __global__ void PrepareClasses(const int classes, const int dim,
   }
 }
 
+// The exponents are taken of 2: exp2 costs half of exp's instructions.
+const double kLog2E = 1.4426950408889634074;
+
+// Of those of a thread's cosines that have a bit in `others`, which are `all`
+// of them in most threads: the largest, -infinity of none.
+template <bool all, typename Dtype>
+__device__ inline Dtype Largest(const Dtype* cosine,
+    const unsigned int others) {
+  Dtype best = -INFINITY;
+#pragma unroll
+  for (int v = 0; v < CosinesOfThread<Dtype>(); ++v) {
+    if ((all || (others >> v & 1)) && cosine[v] > best) { best = cosine[v]; }
+  }
+  return best;
+}
+
+// The same for the sums of a MarginPart.
+template <bool all, typename Dtype>
+__device__ inline void Accumulate(const Dtype* cosine,
+    const unsigned int others, const Dtype scale, const Dtype best, Dtype* sum,
+    Dtype* along) {
+#pragma unroll
+  for (int v = 0; v < CosinesOfThread<Dtype>(); ++v) {
+    const Dtype term = std::exp2(scale * (cosine[v] - best));
+    if (all || (others >> v & 1)) {
+      *sum += term;
+      *along += term * cosine[v];
+    }
+  }
+}
+
 // A block for a chunk of one row; the blocks of a chunk's rows are neighbours,
 // so that inverse_norm comes from the L1 cache. Target and classes count from
 // this block of classes' first one.
@@ -88,7 +114,6 @@ __global__ void __launch_bounds__(kThreads) ScanChunk(const int rows,
   const int chunk = blockIdx.x / rows;
   const int first = chunk * ChunkSize<Dtype>();
   const Dtype* x = product + static_cast<size_t>(i) * stride;
-  const Dtype none = -INFINITY;
 
   // The cosines of this thread, and a bit for each that is another class's.
   Dtype cosine[CosinesOfThread<Dtype>()];
@@ -109,22 +134,21 @@ __global__ void __launch_bounds__(kThreads) ScanChunk(const int rows,
       for (int e = 0; e < width; ++e) { cosine[v + e] = 0; }
     }
   }
-  const int t = target[i] - begin - first;
-  if (t >= 0 && t < ChunkSize<Dtype>() && t / width % kThreads == threadIdx.x) {
-    others &= ~(1u << (t / (kThreads * width) * width + t % width));
-    target_cosine[i] = x[first + t] * inverse_norm[first + t];
+  const int t = target[i] - begin;
+  const int at = t - first;
+  if (t < classes && at >= 0 && at < ChunkSize<Dtype>() &&
+      at / width % kThreads == threadIdx.x) {
+    others &= ~(1u << (at / (kThreads * width) * width + at % width));
+    target_cosine[i] = x[t] * inverse_norm[t];
   }
 
   __shared__ Dtype best_of[kWarps];
   __shared__ Dtype sum_of[kWarps];
   __shared__ Dtype along_of[kWarps];
   const int warp = threadIdx.x / kWarpSize;
-  Dtype best = none;
-#pragma unroll
-  for (int v = 0; v < CosinesOfThread<Dtype>(); ++v) {
-    if ((others >> v & 1) && cosine[v] > best) { best = cosine[v]; }
-  }
-  best = WarpMax(best);
+  const bool all = others == (1u << CosinesOfThread<Dtype>()) - 1;
+  Dtype best = WarpMax(all ? Largest<true>(cosine, others) :
+      Largest<false>(cosine, others));
   if (threadIdx.x % kWarpSize == 0) { best_of[warp] = best; }
   __syncthreads();
   best = best_of[0];
@@ -133,16 +157,13 @@ __global__ void __launch_bounds__(kThreads) ScanChunk(const int rows,
     best = best_of[w] > best ? best_of[w] : best;
   }
 
-  const Dtype row_scale = norm ? scale * norm[i] : scale;
+  const Dtype row_scale = (norm ? scale * norm[i] : scale) * Dtype(kLog2E);
   Dtype sum = 0;
   Dtype along = 0;
-#pragma unroll
-  for (int v = 0; v < CosinesOfThread<Dtype>(); ++v) {
-    if (others >> v & 1) {
-      const Dtype term = std::exp(row_scale * (cosine[v] - best));
-      sum += term;
-      along += term * cosine[v];
-    }
+  if (all) {
+    Accumulate<true>(cosine, others, row_scale, best, &sum, &along);
+  } else {
+    Accumulate<false>(cosine, others, row_scale, best, &sum, &along);
   }
   sum = WarpSum(sum);
   if (norm) { along = WarpSum(along); }  // else it is not used
@@ -183,7 +204,8 @@ __global__ void FinishRows(const int rows, const int parts,
   Dtype along = 0;
   for (int k = lane; k < parts; k += kWarpSize) {
     if (part[k].sum == 0) { continue; }  // of no class: its best is infinite
-    const Dtype factor = std::exp(own.scale * (part[k].best - own.best));
+    const Dtype factor =
+        std::exp2(own.scale * Dtype(kLog2E) * (part[k].best - own.best));
     sum += part[k].sum * factor;
     along += part[k].along * factor;
   }
@@ -203,11 +225,11 @@ __global__ void FinishRows(const int rows, const int parts,
   row[i] = own;
 }
 
-// One block. The loss, what it was divided by, and the statistics.
+// One block. The loss, what its sum was multiplied by, and the statistics.
 template <typename Dtype>
 __global__ void __launch_bounds__(kThreads) Totals(const int rows,
     const int* __restrict__ target, const GpuMarginRow<Dtype>* __restrict__ row,
-    const Dtype given_normalizer, Dtype* loss, Dtype* normalizer,
+    const Dtype normalizer, Dtype* loss, Dtype* inverse_normalizer,
     Dtype* statistics) {
   const int kTotals = 5;  // loss, target's cosine, best other, right, rows
   Dtype total[kTotals] = { 0, 0, 0, 0, 0 };
@@ -234,30 +256,33 @@ __global__ void __launch_bounds__(kThreads) Totals(const int rows,
     for (int w = 1; w < kWarps; ++w) { total[k] += total_of[w][k]; }
   }
   const Dtype with_loss = total[4] > 1 ? total[4] : Dtype(1);
-  *normalizer = given_normalizer > 0 ? given_normalizer : with_loss;
-  *loss = total[0] / *normalizer;
+  const Dtype inverse =
+      1 / (normalizer > 0 ? normalizer : with_loss);
+  *inverse_normalizer = inverse;
+  *loss = total[0] * inverse;
   if (statistics) {
     for (int k = 0; k < 3; ++k) { statistics[k] = total[k + 1] / with_loss; }
   }
 }
 
-// What a row's gradients are made of: g_j = factor * exp(scale * (cos_j -
-// best)) for the other classes.
+// What a row's gradients are made of: g_j = factor * 2^(scale * (cos_j - best))
+// for the other classes.
 template <typename Dtype>
 struct RowFactors {
+  Dtype scale, best, factor, at_target;
   int target;  // counted from the block of classes' first one
   bool ignored;
-  Dtype scale, best, factor, at_target;
 };
 
 // A tile of kTileRows rows and one vector of classes for each lane. Turns the
 // products into g_ij / |w_j|, and sums g_ij cos_ij over the tile's rows.
 template <typename Dtype>
-__global__ void __launch_bounds__(kThreads) FindGradients(const int rows,
+__global__ void __launch_bounds__(kThreads, 4) FindGradients(const int rows,
     const int begin, const int classes, const int product_stride,
     const Dtype* __restrict__ product, const Dtype* __restrict__ inverse_norm,
     const int* __restrict__ target, const GpuMarginRow<Dtype>* __restrict__ row,
-    const Dtype* __restrict__ loss_diff, const Dtype* __restrict__ normalizer,
+    const Dtype* __restrict__ loss_diff,
+    const Dtype* __restrict__ inverse_normalizer,
     const int stride, Dtype* __restrict__ gradient, Dtype* __restrict__ along) {
   const int width = VectorWidth<Dtype>();
   const int kTileClasses = kWarpSize * width;
@@ -267,12 +292,12 @@ __global__ void __launch_bounds__(kThreads) FindGradients(const int rows,
   const int first_row = blockIdx.y * kTileRows;
   if (threadIdx.x < kTileRows && first_row + threadIdx.x < rows) {
     const int i = first_row + threadIdx.x;
-    RowFactors<Dtype> own = { -1, true, 0, 0, 0, 0 };
+    RowFactors<Dtype> own = { 0, 0, 0, 0, -1, true };
     if (target[i] >= 0) {
-      const Dtype weight = *loss_diff / *normalizer * row[i].scale;
+      const Dtype weight = *loss_diff * *inverse_normalizer * row[i].scale;
       own.target = target[i] - begin;
       own.ignored = false;
-      own.scale = row[i].scale;
+      own.scale = row[i].scale * Dtype(kLog2E);
       own.best = row[i].best;
       own.factor = weight * row[i].share;
       own.at_target = weight * row[i].by_target;
@@ -298,13 +323,23 @@ __global__ void __launch_bounds__(kThreads) FindGradients(const int rows,
         for (int e = 0; e < width; ++e) { g.at[e] = 0; }
       } else {
         g = Load<width>(product + static_cast<size_t>(i) * product_stride + j);
+        Vector<Dtype, width> by_cosine;
 #pragma unroll
         for (int e = 0; e < width; ++e) {
-          const Dtype cosine = g.at[e] * inverse.at[e];
-          const Dtype by_cosine = j + e == own.target ? own.at_target :
-              own.factor * std::exp(own.scale * (cosine - own.best));
-          sum.at[e] += by_cosine * cosine;
-          g.at[e] = by_cosine * inverse.at[e];
+          g.at[e] *= inverse.at[e];
+          by_cosine.at[e] =
+              own.factor * std::exp2(own.scale * (g.at[e] - own.best));
+        }
+        if (j <= own.target && own.target < j + width) {
+#pragma unroll
+          for (int e = 0; e < width; ++e) {
+            if (j + e == own.target) { by_cosine.at[e] = own.at_target; }
+          }
+        }
+#pragma unroll
+        for (int e = 0; e < width; ++e) {
+          sum.at[e] += by_cosine.at[e] * g.at[e];
+          g.at[e] = by_cosine.at[e] * inverse.at[e];
         }
       }
       Store(g, gradient + static_cast<size_t>(i) * stride + j);
@@ -357,10 +392,10 @@ __global__ void AddClasses(const int classes, const int dim,
 template <typename Dtype>
 __global__ void FindNormGradients(const int rows, const int* target,
     const GpuMarginRow<Dtype>* row, const Dtype scale, const Dtype* loss_diff,
-    const Dtype* normalizer, Dtype* norm_diff) {
+    const Dtype* inverse_normalizer, Dtype* norm_diff) {
   CUDA_KERNEL_LOOP(i, rows) {
     norm_diff[i] = target[i] < 0 ? Dtype(0) :
-        *loss_diff / *normalizer * scale * row[i].by_scale;
+        *loss_diff * *inverse_normalizer * scale * row[i].by_scale;
   }
 }
 
@@ -377,19 +412,17 @@ void GpuMarginSoftmax<Dtype>::Reshape(const int rows, const int dim,
   dim_ = dim;
   classes_ = classes;
   chosen_ = chosen;
-  const size_t bytes = std::max(kSmallBlockBytes,
-      std::min(kBlockBytes, keep_bytes));
   // Chosen classes have their weight and its gradient in the block, too.
   const size_t each = std::max(rows, chosen ? dim : 1) * sizeof(Dtype);
   const int whole = Ceil(classes, 64) * 64;
   block_ = std::max(64, static_cast<int>(
-      std::min<size_t>(whole, bytes / each / 64 * 64)));
+      std::min<size_t>(whole, block_bytes_ / each / 64 * 64)));
   keep_ = static_cast<size_t>(rows) * whole * sizeof(Dtype) <= keep_bytes;
   product_.Reserve(static_cast<size_t>(rows) * (keep_ ? whole : block_));
   inverse_norm_.Reserve(whole);
   if (chosen) { weight_.Reserve(static_cast<size_t>(block_) * dim); }
   target_cosine_.Reserve(rows);
-  normalizer_.Reserve(1);
+  inverse_normalizer_.Reserve(1);
   part_.Reserve(static_cast<size_t>(rows) * Blocks() *
       Ceil(block_, ChunkSize<Dtype>()));
   row_.Reserve(rows);
@@ -471,7 +504,7 @@ void GpuMarginSoftmax<Dtype>::Forward(const Dtype* unit, const Dtype* norm,
   CUDA_POST_KERNEL_CHECK;
   // NOLINT_NEXT_LINE(whitespace/operators)
   Totals<Dtype><<<1, kThreads>>>(rows_, target, row_.data(), normalizer, loss,
-      normalizer_.data(), statistics);
+      inverse_normalizer_.data(), statistics);
   CUDA_POST_KERNEL_CHECK;
 }
 
@@ -495,7 +528,7 @@ void GpuMarginSoftmax<Dtype>::Backward(const Dtype* unit, const Dtype* weight,
     // NOLINT_NEXT_LINE(whitespace/operators)
     FindGradients<Dtype><<<grid, kThreads>>>(rows_, begin, size, Stride(),
         BlockProducts(block), inverse_norm, target, row_.data(), loss_diff,
-        normalizer_.data(), block_, gradient, along_.data());
+        inverse_normalizer_.data(), block_, gradient, along_.data());
     CUDA_POST_KERNEL_CHECK;
     if (unit_diff) {
       CUBLAS_CHECK(Multiply(CUBLAS_OP_N, CUBLAS_OP_N, dim_, rows_, size,
@@ -510,7 +543,7 @@ void GpuMarginSoftmax<Dtype>::Backward(const Dtype* unit, const Dtype* weight,
     // NOLINT_NEXT_LINE(whitespace/operators)
     FindNormGradients<Dtype><<<CAFFE_GET_BLOCKS(rows_),
         CAFFE_CUDA_NUM_THREADS>>>(rows_, target, row_.data(), scale, loss_diff,
-        normalizer_.data(), norm_diff);
+        inverse_normalizer_.data(), norm_diff);
     CUDA_POST_KERNEL_CHECK;
   }
 }

@@ -55,8 +55,11 @@ struct GpuMarginRow {
 template <typename Dtype>
 class GpuMarginSoftmax {
  public:
-  GpuMarginSoftmax() : rows_(0), dim_(0), classes_(0), block_(0), keep_(false),
-      chosen_(NULL) {}
+  /// @param block_bytes that a block's cosines may take, and its gradients
+  ///     again; with the block's weight they should fit into the L2 cache
+  explicit GpuMarginSoftmax(const size_t block_bytes = 16 << 20)
+      : block_bytes_(block_bytes), rows_(0), dim_(0), classes_(0), block_(0),
+      keep_(false), chosen_(NULL) {}
 
   /**
    * @param dim length of a feature
@@ -111,6 +114,7 @@ class GpuMarginSoftmax {
   void AddWeightGradients(int block, const Dtype* unit,
       const Dtype* block_weight, Dtype* weight_diff);
 
+  size_t block_bytes_;
   int rows_, dim_, classes_;
   int block_;  ///< classes in a block
   bool keep_;
@@ -118,7 +122,7 @@ class GpuMarginSoftmax {
   DeviceArray<Dtype> product_, gradient_, inverse_norm_;
   DeviceArray<Dtype> weight_, weight_diff_;  ///< a block's, if chosen
   DeviceArray<Dtype> along_;  ///< (row tiles x block) sums of g_ij cos_ij
-  DeviceArray<Dtype> target_cosine_, normalizer_;
+  DeviceArray<Dtype> target_cosine_, inverse_normalizer_;
   DeviceArray<MarginPart<Dtype> > part_;  ///< (rows x chunks of all blocks)
   DeviceArray<GpuMarginRow<Dtype> > row_;
 };
