@@ -317,7 +317,7 @@ def test_another_layer_of_the_same_type_is_refused_until_renamed(here, fork, mod
     assert "--rename Normalize=" in message
 
     other = here.proto.replace("NormalizeParameter", "L2NormalizeParameter")
-    other = other.replace(" normalize_param = 214", " l2_normalize_param = 4003")
+    other = other.replace(" normalize_param = 214", " l2_normalize_param = 5000")
     from amcaffe.convert.schema import read_schema
 
     renamed = planned(
@@ -345,7 +345,11 @@ def test_registered_types_are_those_of_the_tree(stock_caffe):
     tree = os.environ.get("AMCAFFE_TEST_TREE")
     if not tree:
         pytest.skip("AMCAFFE_TEST_TREE names no Caffe tree")
-    ours = {"LabelSpecificAdd", "NormalizedInnerProduct", "CombinedMargin", "Normalize", "Flip"}
+    ours = {
+        "ChannelScale", "CombinedMargin", "CosinAddm", "Flip", "LabelSpecificAdd",
+        "LabelSpecificMargin", "MarginInnerProduct", "MarginSoftmaxLoss", "Normalize",
+        "NormalizedInnerProduct",
+    }  # fmt: skip
     built = set(stock_caffe.layer_type_list()) - ours
     assert registered_types(tree) == built
 

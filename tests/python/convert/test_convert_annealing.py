@@ -7,7 +7,7 @@ import pytest
 from amcaffe import wire
 from amcaffe.convert.annealing import missing_counts
 from amcaffe.convert.forks import fork_schema
-from amcaffe.convert.run import plan
+from amcaffe.convert.run import convert, plan
 from amcaffe.convert.schema import read_schema
 
 OURS = read_schema(
@@ -103,3 +103,44 @@ def test_a_solverstate_gets_history_right_after_that_of_the_layers_weights(tmp_p
     new = b"".join(conversion.output.blocks())
     assert sum(one.number == 3 for one in wire.fields(new, 0, len(new))) == 6
     assert "note: history 3 was added, of an annealed margin's count" in conversion.lines
+
+
+FC6 = """
+layer {{ name: "data" type: "Input" top: "x" input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
+layer {{ name: "label" type: "Input" top: "label" input_param {{ shape {{ dim: 2 }} }} }}
+layer {{ name: "fc6" type: "MarginInnerProduct" bottom: "x" bottom: "label" top: "fc6" top: "lambda"
+  margin_inner_product_param {{ num_output: 4 type: QUADRUPLE base: 1000 lambda_min: 5
+    gamma: {gamma} }} }}
+"""
+
+
+def test_spherefaces_weights_load_as_they_are_and_converted(patched_caffe, here, fork, tmp_path):
+    theirs = fork(
+        {("LayerParameter", "margin_inner_product_param"): 147},
+        (("LayerParameter", "swish_param"), ("MarginInnerProductParameter", "transform_test")),
+    )
+    net = theirs.classes["NetParameter"](name="sphereface")
+    fc6 = net.layer.add(name="fc6", type="MarginInnerProduct")
+    parameter = fc6.margin_inner_product_param
+    parameter.num_output, parameter.type, parameter.gamma = 4, 3, 0.12
+    weight = fc6.blobs.add(data=range(12))
+    weight.shape.dim.extend([4, 3])
+    model, new = tmp_path / "sphereface.caffemodel", tmp_path / "ours.caffemodel"
+    model.write_bytes(net.SerializeToString())
+    for gamma in ("0", "0.12"):
+        (tmp_path / f"{gamma}.prototxt").write_text(FC6.format(gamma=gamma))
+
+    def loaded(gamma, path):
+        net = str(tmp_path / f"{gamma}.prototxt")
+        return patched_caffe.Net(net, str(path), patched_caffe.TRAIN)
+
+    constant = loaded("0", model)
+    assert constant.params["fc6"][0].data.ravel().tolist() == list(range(12))
+    with pytest.raises(RuntimeError, match="Incompatible number of blobs for layer fc6"):
+        loaded("0.12", model)
+    convert(model, theirs.schema, here.schema, new, say=lambda line: None, iteration=28000)
+    annealed = loaded("0.12", new)
+    assert annealed.params["fc6"][0].data.ravel().tolist() == list(range(12))
+    annealed.forward()
+    assert annealed.params["fc6"][1].data.tolist() == [28001]
+    assert annealed.blobs["lambda"].data.tolist() == [5]
