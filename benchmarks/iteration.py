@@ -9,7 +9,7 @@ fused  prototxt/face_train_test_fused.prototxt: the same under MarginSoftmaxLoss
 
 The images are noise in memory: reading is not timed. Forward is the net's; backward is the net's,
 and the solver's update of the weights. Processes, rounds and ratios are as in head.py. At batch
-256 a pass takes 85 s on two cores, and this makes about ten.
+256 a pass takes 85 s on two cores, and this makes six.
 
 Writes iteration.json, as head.json, and iteration.md, which it prints.
 """

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from amcaffe import caffe_nets
-from amcaffe.errors import AmcaffeError
+from amcaffe.errors import BuildError, InputError
 from amcaffe.prototxt import heads, text
 from amcaffe.prototxt.experiment import Experiment
 from bench import gpu
@@ -26,9 +26,12 @@ def import_caffe(device):
     """pycaffe, set to compute on "cpu" or "gpu". Raises LeftOut."""
     try:
         caffe = caffe_nets.import_caffe()
-        caffe_nets.use_device(caffe, 0 if device == "gpu" else None)
-    except AmcaffeError as error:
+    except BuildError as error:
         raise LeftOut(f"{error.what}: {error.found}") from None
+    try:
+        caffe_nets.use_device(caffe, 0 if device == "gpu" else None)
+    except InputError as error:
+        raise LeftOut(error.what) from None
     return caffe
 
 

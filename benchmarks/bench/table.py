@@ -97,16 +97,12 @@ def _table(device, shape, rows, against_weights):
     header = ["implementation", "forward, ms", "backward, ms", "total, ms",
               "ratio of times (range)", "peak memory, MB"]
     header += ["of weights and gradient"] if against_weights else []
-    lines = [
-        f"Batch {shape.batch}, {shape.dim}-d, {shape.classes} classes, {device.upper()}:",
-        "",
-        _line(header),
-        f"|{'---|' * len(header)}",
-    ]
-    lines += [_line(_cells(row)[: len(header)]) for row in rows if row.turns]
+    lines = [f"Batch {shape.batch}, {shape.dim}-d, {shape.classes} classes, {device.upper()}:", ""]
+    measured = [_line(_cells(row)[: len(header)]) for row in rows if row.turns]
+    lines += [_line(header), f"|{'---|' * len(header)}", *measured, ""] if measured else []
     told = [f"- {row.implementation}: {row.missing}" for row in rows if row.missing]
     told += [f"- {text}" for row in rows if (text := row.disagreement())]
-    return "\n".join([*lines, "", *told, ""] if told else [*lines, ""])
+    return "\n".join([*lines, *told, ""] if told else lines)
 
 
 def _cells(row):

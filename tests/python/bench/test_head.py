@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+from bench import gpu
 
 FIELDS = {"device", "implementation", "batch", "dim", "classes", "forward_ms", "backward_ms",
           "total_ms", "peak_bytes"}  # fmt: skip
@@ -84,6 +85,16 @@ def test_an_interrupted_run_keeps_what_it_measured(patched_caffe, head, tmp_path
     assert process.returncode == 130
     assert [record["classes"] for record in figures(tmp_path)] == [20]
     assert "| chain |" in output
+
+
+def test_a_gpu_that_is_not_there_leaves_all_out(patched_caffe, head, tmp_path):
+    if gpu.name():
+        pytest.skip("there is a GPU")
+    done = head("--shapes", "4x8x20", "--devices", "gpu",
+                "--implementations", "chain", "products")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert figures(tmp_path) == []
+    assert done.stdout.count(": left out: ") == 2
 
 
 @pytest.mark.parametrize("shape", ["4x8", "0x8x20", "4x8x1", "4x8xmany"])
