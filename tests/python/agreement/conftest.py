@@ -15,6 +15,10 @@ import pytest
 SOURCE = Path(__file__).with_name("precise_net.cpp")
 
 
+def digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def cmake_list(text, name):
     found = re.search(rf'^set\({name} "(.*)"\)$', text, re.MULTILINE)
     return [item for item in dict.fromkeys(found[1].split(";")) if item] if found else []
@@ -43,12 +47,12 @@ def precise_net(request):
         *(option for path in system for option in ("-isystem", path)),
         library, f"-Wl,-rpath,{library.parent}", "-o",
     ]  # fmt: skip
+    # One for each tree, until the tree or the source changes.
+    kept = request.config.cache.mkdir("precise_net") / digest(str(library))
     key = f"{SOURCE.read_text()}{command}{stat.st_mtime_ns} {stat.st_size}"
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    kept = request.config.cache.mkdir("precise_net")
-    module = kept / digest / "precise_net.so"
+    module = kept / digest(key) / "precise_net.so"
     if not module.exists():
-        shutil.rmtree(kept)
+        shutil.rmtree(kept, ignore_errors=True)
         module.parent.mkdir(parents=True)
         part = module.with_suffix(".part")
         command = list(map(str, [*command, part]))
@@ -80,9 +84,10 @@ class Net:
     """A net whose inputs are arrays.
 
     layers: text of NetParameter. inputs: {name: array}, tops of Input layers. train: the phase.
+    seed: Caffe's.
     """
 
-    def __init__(self, module, precision, layers, inputs, train=True):
+    def __init__(self, module, precision, layers, inputs, train=True, seed=0):
         types = re.findall(r'layer \{ name: "\w+" type: "(\w+)"', layers)
         missing = set(types).difference(module.layer_types())
         if missing:
@@ -94,6 +99,7 @@ class Net:
                 f'layer {{ name: "{name}" type: "Input" top: "{name}" '
                 f"input_param {{ shape {{ {shape} }} }} }}"
             )
+        module.set_seed(seed)
         kind = module.FloatNet if precision is np.float32 else module.DoubleNet
         self.net = kind("\n".join(["force_backward: true", *heads, layers]), train)
         for name, values in inputs.items():

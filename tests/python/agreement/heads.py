@@ -29,26 +29,28 @@ class FusedLoss:
 
     def __init__(
         self, m1=1, m2=0, m3=0.35, bound="CLAMP", scale=30, normalize_feature=True,
-        normalization="VALID", memory_mb=64, sample_rate=1, loss_weight=1, margin=True,
+        normalization="VALID", ignore_label=-1, memory_mb=64, sample_rate=1, loss_weight=1,
+        train=True, transform_test=False,
     ):  # fmt: skip
-        margins = (m1, m2, m3) if margin else (1, 0, 0)
+        margins = (m1, m2, m3) if train or transform_test else (1, 0, 0)
         self.margin = (*map(equations.parameter, margins), bound)
         self.scale, self.normalize_feature = scale, normalize_feature
         self.normalization, self.loss_weight = normalization, loss_weight
-        self.train = margin
+        self.train, self.ignore_label = train, ignore_label
         self._text = (
             f'layer {{ name: "loss" type: "MarginSoftmaxLoss" bottom: "f" bottom: "label" '
             f'top: "loss" top: "statistics" loss_weight: {loss_weight} loss_weight: 0 '
-            f"loss_param {{ normalization: {normalization} ignore_label: -1 }} "
+            f"loss_param {{ normalization: {normalization} ignore_label: {ignore_label} }} "
             f"margin_softmax_loss_param {{ m1: {m1} m2: {m2} m3: {m3} bound: {bound} "
             f"scale: {scale} normalize_feature: {str(normalize_feature).lower()} "
+            f"transform_test: {str(transform_test).lower()} "
             f"memory_mb: {memory_mb} sample_rate: {sample_rate} num_output: "
         )
 
-    def by_layer(self, make_net, feature, weight, label):
+    def by_layer(self, make_net, feature, weight, label, **options):
         """(loss, statistics, gradient by the features, gradient by the weights)."""
         text = f"{self._text} {len(weight)} }} }}"
-        net = make_net(text, {"f": feature, "label": label}, train=self.train)
+        net = make_net(text, {"f": feature, "label": label}, train=self.train, **options)
         net.set_weight("loss", weight)
         loss, statistics = net.forward("loss", "statistics")
         return [np.float64(loss), statistics, *net.backward("f", ("loss", 0))]
@@ -57,8 +59,9 @@ class FusedLoss:
         """The same, by autograd in dtype; precision: that whose limits hold."""
         feature = torch.tensor(feature, dtype=dtype, requires_grad=True)
         weight = torch.tensor(weight, dtype=dtype, requires_grad=True)
+        kept = np.where(label == self.ignore_label, -1, label)
         loss, statistics = equations.margin_softmax(
-            feature, weight, torch.tensor(label),
+            feature, weight, torch.tensor(kept),
             lambda x: equations.combined_margin(x, *self.margin, precision),
             self.scale, self.normalize_feature, self.normalization,
         )  # fmt: skip

@@ -68,14 +68,15 @@ def test_fuzzed_shapes(make_net, precision, seed, margin, bound, memory_mb):
         dict(normalize_feature=False, scale=1, m1=4, m3=0, bound="MONOTONE"),
         dict(normalize_feature=False, scale=2, m2=0.5, bound="MONOTONE"),
         *(dict(normalization=name) for name in ("FULL", "BATCH_SIZE", "NONE")),
-        dict(loss_weight=2.5), dict(margin=False), dict(margin=False, normalize_feature=False),
+        dict(loss_weight=2.5), dict(train=False), dict(train=False, normalize_feature=False),
+        dict(train=False, transform_test=True), dict(ignore_label=5),
     ],
     ids=lambda options: " ".join(f"{name}={value}" for name, value in options.items()),
 )  # fmt: skip
 def test_each_parameter(make_net, precision, options, memory_mb):
     fused = FusedLoss(memory_mb=memory_mb, **options)
     inputs = head_inputs(np.random.default_rng(7), 9, 37, 12, precision)
-    inputs[2][4] = -1
+    inputs[2][4:6] = [-1, 5]
     ill_conditioned = fused.scale > 30 or not fused.normalize_feature
     assert_fused_agrees(make_net, precision, fused, inputs, ill_conditioned)
 
@@ -170,3 +171,33 @@ def test_fused_is_the_chain(make_net, precision, seed, margin, bound, memory_mb)
     loss, _, *gradients = fused.by_layer(make_net, feature, weight, label)
     for found, expected in zip([loss, *gradients], chained):
         assert_agrees(found, expected, precision, floor=1)
+
+
+def sampled(make_net, seed, inputs):
+    """Results of a pass with a tenth of the classes, and which classes have a gradient."""
+    found = FusedLoss(m2=0.3, m3=0.1, scale=8, sample_rate=0.1).by_layer(
+        make_net, *inputs, seed=seed
+    )
+    return found, np.flatnonzero(found[3].any(axis=1))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_sampled_pass_is_the_full_one_over_the_sampled_classes(make_net, precision, seed):
+    feature, weight, label = inputs = head_inputs(np.random.default_rng(4), 8, 200, 12, precision)
+    label[0] = -1
+    found, chosen = sampled(make_net, seed, inputs)
+    assert len(chosen) == 20 and set(label[label >= 0]) < set(chosen)
+    renumbered = np.where(label < 0, -1, np.searchsorted(chosen, label))
+    fused = FusedLoss(m2=0.3, m3=0.1, scale=8)
+    exact = fused.by_autograd(feature, weight[chosen], renumbered, precision)
+    found[3] = found[3][chosen]
+    found, exact = (per_length(results, feature, weight[chosen]) for results in (found, exact))
+    for name, part, whole in zip(PARTS, found, exact):
+        assert_agrees(part, whole, precision, floor=1, what=name)
+
+
+def test_the_seed_decides_which_classes_are_sampled(make_net, precision):
+    inputs = head_inputs(np.random.default_rng(4), 8, 200, 12, precision)
+    first, second, other = (sampled(make_net, seed, inputs)[1] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, second)
+    assert len(other) == len(first) and (other != first).any()
