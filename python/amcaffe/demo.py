@@ -27,6 +27,7 @@ from amcaffe.files import atomic_write
 from amcaffe.lists import read_image_list
 
 FARS = (0.01, 0.001)
+TIMES = ("seconds_per_iteration", "head_seconds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +158,7 @@ class Demo:
             outcome[name]["seconds_per_iteration"] = _seconds_per_iteration(
                 folder / name / "metrics.csv", recipe.batch
             )
+            outcome[name]["head_seconds"] = _head_seconds(outcome[name]["layer_seconds"])
             outcome[f"extract {name}"] = _json(folder / f"{name}.json")
         self._step(
             "evaluate", "pairs", *(f"{name}={folder / name}.npy" for name in self.losses),
@@ -204,7 +206,7 @@ class Demo:
             runs[name] = {
                 "iterations": trained[0]["iterations"],
                 "train_seconds": _mean([run["seconds"] for run in trained]),
-                "seconds_per_iteration": _mean([run["seconds_per_iteration"] for run in trained]),
+                **{key: _mean([run[key] for run in trained]) for key in TIMES},
                 "accuracy": _mean([run["accuracy"] for run in per_seed]),
                 "accuracy_std": _mean([run["accuracy_std"] for run in per_seed]),
                 "tar_at_far": {
@@ -214,7 +216,7 @@ class Demo:
                 "seeds": [
                     {
                         **{key: run[key] for key in ("accuracy", "accuracy_std", "tar_at_far")},
-                        "seconds_per_iteration": training["seconds_per_iteration"],
+                        **{key: training[key] for key in TIMES},
                     }
                     for run, training in zip(per_seed, trained)
                 ],
@@ -291,14 +293,15 @@ class Demo:
         )
 
     def _time_table(self, report, summary):
-        """Time of an iteration, for each seed and in the mean."""
+        """Time of an iteration and of its head, for each seed and in the mean."""
         rows = []
         for name, run in summary["runs"].items():
-            seconds = [seed["seconds_per_iteration"] for seed in run["seeds"]]
-            cells = [f"{1000 * value:.2f} ms" for value in (*seconds, run["seconds_per_iteration"])]
-            rows.append([name, *cells])
+            for key, what in zip(TIMES, ("iteration", "head")):
+                seconds = [figures[key] for figures in (*run["seeds"], run)]
+                rows.append([f"{name}, {what}", *map(_milliseconds, seconds)])
         return report.table(
-            "Time of an iteration: the median of each training.",
+            "Time of an iteration, the median of each training, and of its head, the layers from "
+            "the features to the loss, forward and backward, in the mean.",
             ["run", *(f"seed {number}" for number in range(1, self.seeds + 1)), "mean"],
             rows,
         )
@@ -392,6 +395,18 @@ def _seconds_per_iteration(metrics, images):
     return images / statistics.median(report.read_metrics(metrics)["images_per_second"].tolist())
 
 
+def _head_seconds(layers):
+    """Of an iteration's time that of the layers after fc5; None where layers were not timed."""
+    if layers is None:
+        return None
+    names = list(layers)
+    return sum(layers[name] for name in names[names.index("fc5") + 1 :])
+
+
+def _milliseconds(seconds):
+    return "not timed" if seconds is None else f"{1000 * seconds:.2f} ms"
+
+
 def _mean(values):
     """Mean, or None where a value is missing (a FAR that the pairs do not resolve)."""
     return None if None in values else statistics.fmean(values)
@@ -448,8 +463,8 @@ def main(argv):
     for name, run in summary["runs"].items():
         cells = _cells(run)
         rates = ", ".join(f"TAR at FAR {far:g}: {cell}" for far, cell in zip(FARS, cells[1:]))
-        milliseconds = 1000 * run["seconds_per_iteration"]
-        print(f"{name:<18}accuracy {cells[0]}, {rates}, {milliseconds:.2f} ms an iteration")
+        total, head = (_milliseconds(run[key]) for key in TIMES)
+        print(f"{name:<18}accuracy {cells[0]}, {rates}; iteration {total}, its head {head}")
     for name in ("report.json", "report.html"):
         print(demo.out / name)
 

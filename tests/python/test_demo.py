@@ -32,6 +32,7 @@ def test_the_report_holds_what_was_asked_for_and_a_second_run_trains_nothing(sma
         run = report["runs"][name]
         times = [seed["seconds_per_iteration"] for seed in run["seeds"]]
         assert run["seconds_per_iteration"] == pytest.approx(sum(times) / 2) and min(times) > 0
+        assert run["head_seconds"] > 0
         assert run["iterations"] == 3 and run["train_seconds"] > 0 and len(run["seeds"]) == 2
         accuracies = [seed["accuracy"] for seed in run["seeds"]]
         assert run["accuracy"] == pytest.approx(sum(accuracies) / 2)

@@ -18,6 +18,7 @@ from amcaffe.files import atomic_write
 from amcaffe.progress import Progress
 from amcaffe.train import figures, snapshots
 from amcaffe.train.data import check_data
+from amcaffe.train.layer_times import LayerTimes
 from amcaffe.train.metrics import Metrics
 
 # SoftmaxWithLoss clips probabilities at the smallest float: -log(FLT_MIN) is 87.3365. A batch
@@ -109,6 +110,8 @@ class _Run:
         self.signal = None
         self.saturated = 0
         self.passes = []  # (loss, largest softmax loss) of each forward pass
+        # Before what is called after a layer here, so that none of it counts as the layer's.
+        self.times = LayerTimes(solver.net) if device == "cpu" else None
         self.figures = {}  # column -> its value at each pass of the iteration or the test
         softmax = [layer.top[0] for layer in layers
                    if layer.type == "SoftmaxWithLoss" and len(layer.top)]
@@ -241,12 +244,14 @@ class _Run:
             ) from None
         os.replace(partial, final)
         iterations = self.solver.iter
+        done = iterations - self.first
         # Of a finished run whose metrics.csv was deleted, the time is not known.
         rate = round(iterations * self.images / metrics.seconds, 3) if metrics.seconds else None
         report = {
             "iterations": iterations,
             "seconds": round(metrics.seconds, 3),
             "images_per_second": rate,
+            "layer_seconds": self.times.per_iteration(done) if self.times and done else None,
             "last_loss": metrics.loss,
             "images_per_iteration": self.images,
             "device": self.device,

@@ -71,6 +71,9 @@ def test_a_run_learns_and_leaves_model_metrics_and_report(train, tiny_faces):
     assert float(table[-1]["loss"]) < 0.5 * float(table[0]["loss"])
     report = json.loads((out / "train.json").read_text())
     assert report["iterations"] == 80 and report["images_per_second"] > 0
+    layers = report["layer_seconds"]
+    assert list(layers)[0] == "data" and list(layers)[-1] == "softmax_loss"
+    assert 0.2 * report["seconds"] < 80 * sum(layers.values()) < report["seconds"]
     assert report["last_loss"] == pytest.approx(float(table[-1]["loss"]), rel=1e-4)
     assert {"face_softmax_iter_50.solverstate", "face_softmax_iter_80.solverstate"} <= {
         path.name for path in out.iterdir()
@@ -140,7 +143,8 @@ def test_resume_of_a_finished_run_without_its_metrics_knows_no_speed(train, tiny
     out = tiny_faces.folder / "out"
     (out / "metrics.csv").unlink()
     assert train("--resume").returncode == 0
-    assert json.loads((out / "train.json").read_text())["images_per_second"] is None
+    report = json.loads((out / "train.json").read_text())
+    assert report["images_per_second"] is None and report["layer_seconds"] is None
 
 
 def test_resume_works_after_the_folder_was_moved(train, tiny_faces):
