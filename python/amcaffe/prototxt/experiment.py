@@ -60,7 +60,7 @@ class Experiment:
     lambda_gamma: float = 0.12
     lambda_min: float = 5.0
     sample_rate: float = 1.0
-    memory_mb: int = 64
+    memory_mb: int = 128
     backend: str = "list"
     source: str = "data/casia/train.txt"
     val: str = "data/casia/val.txt"
