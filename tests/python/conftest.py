@@ -13,7 +13,10 @@ import pytest
 # their children; tests that interrupt a step need it to have its meaning there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-OUR_LAYERS = {"LabelSpecificAdd", "NormalizedInnerProduct", "CombinedMargin", "Normalize", "Flip"}
+OUR_LAYERS = {
+    "LabelSpecificAdd", "NormalizedInnerProduct", "CombinedMargin", "Normalize", "Flip",
+    "MarginSoftmaxLoss", "MarginInnerProduct", "ChannelScale", "CosinAddm", "LabelSpecificMargin",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -33,15 +36,6 @@ def patched_caffe(stock_caffe):
     if missing:
         pytest.skip(f"{stock_caffe.__file__} has no layer {', '.join(sorted(missing))}")
     return stock_caffe
-
-
-@pytest.fixture(scope="session")
-def whole_caffe(patched_caffe):
-    """pycaffe with every layer that a rendered net has."""
-    for kind in ("MarginSoftmaxLoss", "ChannelScale", "MarginInnerProduct"):
-        if kind not in patched_caffe.layer_type_list():
-            pytest.skip(f"{patched_caffe.__file__} has no layer {kind}")
-    return patched_caffe
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def test_the_report_holds_what_was_asked_for_and_a_second_run_trains_nothing(sma
     assert repeated["runs"] == report["runs"]
 
 
-def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, whole_caffe, capfd):
+def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, patched_caffe, capfd):
     demo.main(["--out", str(small_demo), "--losses", "am_softmax_fused", "am_softmax"])
     report = json.loads((small_demo / "report.json").read_text())
     assert list(report["runs"]) == ["am_softmax", "am_softmax_fused"]
@@ -108,13 +108,13 @@ def test_a_failing_step_ends_the_demo_with_its_name_and_status(small_demo, monke
     assert "8 people" in capfd.readouterr().err
 
 
-def test_all_losses_start_from_the_same_weights(whole_caffe, tiny_faces, monkeypatch):
+def test_all_losses_start_from_the_same_weights(patched_caffe, tiny_faces, monkeypatch):
     tiny_faces.render(margins=[loss.margin for loss in demo.LOSSES.values()])
     monkeypatch.chdir(tiny_faces.folder)
     started = []
     for suffix in ("_softmax", "", "_fused"):
-        whole_caffe.set_random_seed(3)
-        net = whole_caffe.Net(f"net/face_train_test{suffix}.prototxt", whole_caffe.TRAIN)
+        patched_caffe.set_random_seed(3)
+        net = patched_caffe.Net(f"net/face_train_test{suffix}.prototxt", patched_caffe.TRAIN)
         started.append({name: [b.data.copy() for b in blobs] for name, blobs in net.params.items()})
     plain, *margins = started
     for margin in margins:

@@ -16,14 +16,14 @@ def suffix_of(margin):
 
 
 @pytest.fixture
-def open_net(whole_caffe, tiny_faces, monkeypatch):
+def open_net(patched_caffe, tiny_faces, monkeypatch):
     """The rendered net of a head, in a phase."""
     tiny_faces.render(margins=MARGINS, m=M)
     monkeypatch.chdir(tiny_faces.folder)
 
-    def run(margin, phase=whole_caffe.TRAIN):
-        whole_caffe.set_random_seed(1)
-        return whole_caffe.Net(f"net/face_train_test{suffix_of(margin)}.prototxt", phase)
+    def run(margin, phase=patched_caffe.TRAIN):
+        patched_caffe.set_random_seed(1)
+        return patched_caffe.Net(f"net/face_train_test{suffix_of(margin)}.prototxt", phase)
 
     return run
 
@@ -57,9 +57,9 @@ def inputs(open_net):
 
 @pytest.mark.parametrize("margin", MARGINS)
 def test_every_head_loads_in_both_phases_with_weights_for_every_class(
-    open_net, whole_caffe, tiny_faces, margin
+    open_net, patched_caffe, tiny_faces, margin
 ):
-    for phase in (whole_caffe.TRAIN, whole_caffe.TEST):
+    for phase in (patched_caffe.TRAIN, patched_caffe.TEST):
         net = open_net(margin, phase)
         classes = net.params["fc6" if margin == "a-softmax" else "fc6_l2"][0]
         assert classes.data.shape == (tiny_faces.CLASSES, FEATURES)
@@ -67,14 +67,14 @@ def test_every_head_loads_in_both_phases_with_weights_for_every_class(
         if margin.endswith("-fused"):
             assert net.blobs["statistics"].data.shape == (3,)
         else:
-            rows = ROWS if phase == whole_caffe.TRAIN else 32
+            rows = ROWS if phase == patched_caffe.TRAIN else 32
             assert net.blobs["fc6"].data.shape == (rows, tiny_faces.CLASSES)
 
 
 @pytest.mark.parametrize("margin", COSINES)
 @pytest.mark.parametrize("back", [False, True], ids=["to the fused", "to the chain"])
 def test_a_model_of_the_chain_and_of_the_fused_loss_gives_the_other_the_same_outputs(
-    open_net, whole_caffe, tmp_path, inputs, margin, back
+    open_net, patched_caffe, tmp_path, inputs, margin, back
 ):
     weights, features, labels = inputs
     first, second = (f"{margin}-fused", margin) if back else (margin, f"{margin}-fused")
@@ -84,23 +84,23 @@ def test_a_model_of_the_chain_and_of_the_fused_loss_gives_the_other_the_same_out
     net.params["fc6_l2"][0].data[...] = weights
     losses.append(run_head(net, features, labels)["softmax_loss"])
     net.save(model)
-    for phase in (whole_caffe.TRAIN, whole_caffe.TEST):
+    for phase in (patched_caffe.TRAIN, patched_caffe.TEST):
         tested = open_net(second, phase)
         tested.copy_from(model)
         for layer in ("conv1_1", "fc5", "fc6_l2"):
             np.testing.assert_array_equal(
                 tested.params[layer][0].data, net.params[layer][0].data, layer
             )
-        if phase == whole_caffe.TRAIN:
+        if phase == patched_caffe.TRAIN:
             losses.append(run_head(tested, features, labels)["softmax_loss"])
     assert losses[0] > 1e-3
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("margin", COSINES)
-def test_both_tell_the_same_of_a_test(open_net, whole_caffe, inputs, margin):
+def test_both_tell_the_same_of_a_test(open_net, patched_caffe, inputs, margin):
     weights, features, labels = inputs
-    chain, fused = (open_net(name, whole_caffe.TEST) for name in (margin, f"{margin}-fused"))
+    chain, fused = (open_net(name, patched_caffe.TEST) for name in (margin, f"{margin}-fused"))
     labels = np.where(np.arange(ROWS) % 3, labels, (labels + 1) % len(weights))  # some are wrong
     features, labels = np.resize(features, (32, FEATURES)), np.resize(labels, 32)
     for net in (chain, fused):
@@ -163,13 +163,13 @@ def rows(folder):
 
 @pytest.mark.parametrize("margin", MARGINS)
 def test_training_with_every_head_makes_its_loss_fall(
-    whole_caffe, tiny_faces, monkeypatch, margin
+    patched_caffe, tiny_faces, monkeypatch, margin
 ):
     tiny_faces.render(margins=[margin], max_iter=60, s=8.0, arcface_s=8.0, m=0.2, arcface_m=0.2,
                       wo_fn_growth=1e-9, lambda_gamma=1e-9)
     monkeypatch.chdir(tiny_faces.folder)
-    whole_caffe.set_random_seed(1)
-    solver = whole_caffe.get_solver(f"net/face_solver{suffix_of(margin)}.prototxt")
+    patched_caffe.set_random_seed(1)
+    solver = patched_caffe.get_solver(f"net/face_solver{suffix_of(margin)}.prototxt")
     losses, accuracy = [], []
     for _ in range(60):
         solver.step(1)
@@ -186,7 +186,7 @@ def test_training_with_every_head_makes_its_loss_fall(
     ("a-softmax", "train_lambda", lambda n: max(1000 / (1 + 0.5 * n), 190)),
 ])
 def test_a_resumed_run_goes_on_with_its_annealing(
-    step, whole_caffe, tiny_faces, margin, column, expected
+    step, patched_caffe, tiny_faces, margin, column, expected
 ):
     tiny_faces.render(margins=[margin], wo_fn_m=0.08, wo_fn_growth=0.01, lambda_gamma=0.5,
                       lambda_min=190.0)

@@ -202,7 +202,7 @@ def test_an_lmdb_cannot_be_resized():
         render_files(Experiment(backend="lmdb", resize=True))
 
 
-def test_the_committed_files_parse_and_name_only_known_layers(whole_caffe):
+def test_the_committed_files_parse_and_name_only_known_layers(patched_caffe):
     from caffe.proto import caffe_pb2
 
     from amcaffe import caffe_nets
@@ -217,11 +217,11 @@ def test_the_committed_files_parse_and_name_only_known_layers(whole_caffe):
         phases = [caffe_pb2.TEST] if "deploy" in path.name else [caffe_pb2.TRAIN, caffe_pb2.TEST]
         for phase in phases:
             layers = caffe_nets.layers_in(net, phase)
-            caffe_nets.check_layers(whole_caffe, path, net, layers)
+            caffe_nets.check_layers(patched_caffe, path, net, layers)
 
 
-def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(whole_caffe, tiny_faces):
-    caffe = Path(whole_caffe.__file__).parents[2] / "build/tools/caffe"
+def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(patched_caffe, tiny_faces):
+    caffe = Path(patched_caffe.__file__).parents[2] / "build/tools/caffe"
     if not caffe.exists():
         pytest.skip(f"no caffe tool beside pycaffe: {caffe}")
     committed = Experiment()

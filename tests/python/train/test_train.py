@@ -254,7 +254,7 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
     ("am-softmax-wo-fn", "annealed_margin"), ("a-softmax", "fc6"),
 ])
 def test_an_iteration_given_up_is_not_counted_by_an_annealed_margin(
-    tiny_faces, whole_caffe, monkeypatch, backward_passes, margin, layer
+    tiny_faces, patched_caffe, monkeypatch, backward_passes, margin, layer
 ):
     from amcaffe.train import Options, train
 
@@ -267,7 +267,7 @@ def test_an_iteration_given_up_is_not_counted_by_an_annealed_margin(
     assert weights_of(model)[layer][-1] == [2]
 
 
-def test_the_fused_losss_statistics_show_in_the_metrics_by_name(train, tiny_faces, whole_caffe):
+def test_the_fused_losss_statistics_show_in_the_metrics_by_name(train, tiny_faces, patched_caffe):
     tiny_faces.render(margins=["am-softmax-fused"], iter_size=2, test_iter=2, test_interval=6)
     assert train(solver="net/face_solver_fused.prototxt").returncode == 0
     table = rows(tiny_faces.folder / "out")

@@ -154,7 +154,7 @@ def test_the_test_list_of_a_solver_is_checked_too(step, tiny_faces):
     assert "val.txt: 1 of 1 lines" in done.stderr and "img/gone.png" in done.stderr
 
 
-def test_a_fused_loss_has_the_classes_itself(tiny_faces, whole_caffe, monkeypatch):
+def test_a_fused_loss_has_the_classes_itself(tiny_faces, patched_caffe, monkeypatch):
     """Its input is the features, 8 in this net; the 6 classes are its own."""
     from amcaffe import caffe_nets
     from amcaffe.errors import InputError
