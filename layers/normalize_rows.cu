@@ -1,6 +1,7 @@
 // installed by amcaffe
 #include "caffe/common.hpp"
 #include "caffe/util/channel_tiles.hpp"
+#include "caffe/util/gpu_vectors.hpp"
 #include "caffe/util/normalize_rows.hpp"
 
 namespace caffe {
@@ -16,7 +17,7 @@ __global__ void NormalizeForward(const Norm kind, const int channels,
   const int n = blockIdx.x / tiles;
   const int s = blockIdx.x % tiles * blockDim.x + threadIdx.x;
   const bool inside = s < spatial;
-  const int offset = n * channels * spatial + s;
+  const size_t offset = static_cast<size_t>(n) * channels * spatial + s;
   Dtype sum = 0;
   for (int c = threadIdx.y; inside && c < channels; c += blockDim.y) {
     sum += margin::NormTerm(kind, x[offset + c * spatial]).value;
@@ -39,7 +40,7 @@ __global__ void NormalizeBackward(const Norm kind, const int channels,
   const int n = blockIdx.x / tiles;
   const int s = blockIdx.x % tiles * blockDim.x + threadIdx.x;
   const bool inside = s < spatial;
-  const int offset = n * channels * spatial + s;
+  const size_t offset = static_cast<size_t>(n) * channels * spatial + s;
   Dtype product = 0;
   for (int c = threadIdx.y; inside && c < channels; c += blockDim.y) {
     product += x[offset + c * spatial] * dy[offset + c * spatial];
@@ -51,9 +52,87 @@ __global__ void NormalizeBackward(const Norm kind, const int channels,
       length, normalized ? Dtype(1) : margin::InverseNorm(length), dot,
       norm_diff ? norm_diff[n * spatial + s] : Dtype(0), divide);
   for (int c = threadIdx.y; c < channels; c += blockDim.y) {
-    const int i = offset + c * spatial;
+    const size_t i = offset + static_cast<size_t>(c) * spatial;
     dx[i] = (add ? dx[i] : Dtype(0)) + gradient.diff * dy[i] +
         gradient.direction * margin::NormTerm(kind, x[i]).slope;
+  }
+}
+
+// Short contiguous vectors that can be read 16 bytes at a time have a warp
+// each, and no barrier.
+
+const int kRowsOfBlock = 8;
+
+template <typename Dtype>
+inline bool AreShortRows(const int channels, const int spatial,
+    const Dtype* x) {
+  return spatial == 1 && channels <= 2048 && RowsAreAligned(channels, x);
+}
+
+template <typename Dtype>
+__global__ void NormalizeRows(const Norm kind, const int rows, const int length,
+    const Dtype* x, Dtype* y, Dtype* norm) {
+  const int width = VectorWidth<Dtype>();
+  const int i = blockIdx.x * kRowsOfBlock + threadIdx.x / kWarpSize;
+  if (i >= rows) { return; }
+  const int lane = threadIdx.x % kWarpSize;
+  const size_t row = static_cast<size_t>(i) * length;
+  Dtype sum = 0;
+  for (int k = lane * width; k < length; k += kWarpSize * width) {
+    const Vector<Dtype, width> v = Load<width>(x + row + k);
+#pragma unroll
+    for (int e = 0; e < width; ++e) {
+      sum += margin::NormTerm(kind, v.at[e]).value;
+    }
+  }
+  const Dtype size = margin::NormOfSum(kind, WarpSum(sum));
+  const Dtype factor = margin::InverseNorm(size);
+  for (int k = lane * width; y && k < length; k += kWarpSize * width) {
+    Vector<Dtype, width> v = Load<width>(x + row + k);
+#pragma unroll
+    for (int e = 0; e < width; ++e) { v.at[e] *= factor; }
+    Store(v, y + row + k);
+  }
+  if (norm && lane == 0) { norm[i] = size; }
+}
+
+template <typename Dtype>
+__global__ void NormalizeRowsBackward(const Norm kind, const int rows,
+    const int length, const Dtype* x, const bool normalized, const Dtype* norm,
+    const Dtype* dy, const Dtype* norm_diff, const bool divide, const bool add,
+    Dtype* dx) {
+  const int width = VectorWidth<Dtype>();
+  const int i = blockIdx.x * kRowsOfBlock + threadIdx.x / kWarpSize;
+  if (i >= rows) { return; }
+  const int lane = threadIdx.x % kWarpSize;
+  const size_t row = static_cast<size_t>(i) * length;
+  Dtype product = 0;
+  for (int k = lane * width; k < length; k += kWarpSize * width) {
+    const Vector<Dtype, width> v = Load<width>(x + row + k);
+    const Vector<Dtype, width> dv = Load<width>(dy + row + k);
+#pragma unroll
+    for (int e = 0; e < width; ++e) { product += v.at[e] * dv.at[e]; }
+  }
+  const Dtype dot = WarpSum(product);
+  const margin::NormGradient<Dtype> gradient = margin::BackwardNorm(kind,
+      norm[i], normalized ? Dtype(1) : margin::InverseNorm(norm[i]), dot,
+      norm_diff ? norm_diff[i] : Dtype(0), divide);
+  for (int k = lane * width; k < length; k += kWarpSize * width) {
+    const Vector<Dtype, width> v = Load<width>(x + row + k);
+    const Vector<Dtype, width> dv = Load<width>(dy + row + k);
+    Vector<Dtype, width> sum;
+    if (add) {
+      sum = Load<width>(dx + row + k);
+    } else {
+#pragma unroll
+      for (int e = 0; e < width; ++e) { sum.at[e] = 0; }
+    }
+#pragma unroll
+    for (int e = 0; e < width; ++e) {
+      sum.at[e] += gradient.diff * dv.at[e] +
+          gradient.direction * margin::NormTerm(kind, v.at[e]).slope;
+    }
+    Store(sum, dx + row + k);
   }
 }
 
@@ -64,6 +143,13 @@ void caffe_gpu_normalize(Norm kind, int num, int channels, int spatial,
     const Dtype* x, Dtype* y, Dtype* norm) {
   const ChannelTiles tiles(num, spatial);
   if (tiles.blocks == 0) { return; }
+  if (AreShortRows(channels, spatial, x) && RowsAreAligned(channels, y)) {
+    // NOLINT_NEXT_LINE(whitespace/operators)
+    NormalizeRows<Dtype><<<(num + kRowsOfBlock - 1) / kRowsOfBlock,
+        kRowsOfBlock * kWarpSize>>>(kind, num, channels, x, y, norm);
+    CUDA_POST_KERNEL_CHECK;
+    return;
+  }
   // NOLINT_NEXT_LINE(whitespace/operators)
   NormalizeForward<Dtype><<<tiles.blocks, tiles.threads>>>(
       kind, channels, spatial, tiles.per_item, x, y, norm);
@@ -77,6 +163,15 @@ void caffe_gpu_normalize_backward(Norm kind, int num, int channels,
     Dtype* dx) {
   const ChannelTiles tiles(num, spatial);
   if (tiles.blocks == 0) { return; }
+  if (AreShortRows(channels, spatial, x) && RowsAreAligned(channels, dy) &&
+      RowsAreAligned(channels, dx)) {
+    // NOLINT_NEXT_LINE(whitespace/operators)
+    NormalizeRowsBackward<Dtype><<<(num + kRowsOfBlock - 1) / kRowsOfBlock,
+        kRowsOfBlock * kWarpSize>>>(kind, num, channels, x, normalized, norm,
+        dy, norm_diff, divide, add, dx);
+    CUDA_POST_KERNEL_CHECK;
+    return;
+  }
   // NOLINT_NEXT_LINE(whitespace/operators)
   NormalizeBackward<Dtype><<<tiles.blocks, tiles.threads>>>(
       kind, channels, spatial, tiles.per_item, x, normalized, norm, dy,
