@@ -1,4 +1,4 @@
-# make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR)
+# make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR, LOSSES="...")
 # make test    every test of ours, and Caffe's own on the patched tree (EXTRAS="torch bundle")
 # make bench   how fast, how much memory: build/bench/head.md        (EXTRAS=torch)
 # make setup   what they need: packages, environment, built Caffe      (CUDA=pip|system|off, CUDA_ARCH=90)
@@ -15,6 +15,7 @@ CUDA ?= auto
 CUDA_ARCH ?=
 SEEDS ?= 1
 FACES ?=
+LOSSES ?=
 EXTRAS ?=
 
 SETUP = PYTHONPATH=$(CURDIR)/python $(PYTHON) -m amcaffe.setup --cuda $(CUDA) \
@@ -31,7 +32,8 @@ env: bootstrap
 	@$(SETUP) --env
 
 demo: setup
-	@$(ENV); python -m amcaffe.demo --out build/demo --seeds $(SEEDS) $(if $(FACES),--faces '$(FACES)')
+	@$(ENV); python -m amcaffe.demo --out build/demo --seeds $(SEEDS) $(if $(FACES),--faces '$(FACES)') \
+		$(if $(LOSSES),--losses $(LOSSES))
 
 test: bootstrap
 	@$(SETUP) --tests all $(if $(EXTRAS),--extras $(EXTRAS))
