@@ -29,6 +29,7 @@ namespace {
 
 const size_t kArena = size_t(8) << 30;  // of addresses; pages come with use
 const size_t kAlignment = 256;
+const size_t kUnused = 32 << 20;  // bytes that are taken before any a second time
 
 struct Device {
   Device() : arena(static_cast<char*>(mmap(NULL, kArena, PROT_NONE,
@@ -176,7 +177,7 @@ cudaError_t cudaMalloc(void** pointer, const size_t bytes) {
   Device& on = device();
   const size_t room = Room(bytes);
   const std::multimap<size_t, char*>::iterator free = on.free.find(room);
-  if (free != on.free.end()) {
+  if (free != on.free.end() && on.used > kUnused) {
     *pointer = free->second;
     on.free.erase(free);
   } else if (room > kArena - on.used) {

@@ -184,12 +184,7 @@ void ReleaseIfComplete(const unsigned int warp, const unsigned int mask,
 
 void RunThreads();
 
-Coroutine* NewCoroutine() {
-  if (!idle.empty()) {
-    Coroutine* const one = idle.back();
-    idle.pop_back();
-    return one;
-  }
+Coroutine* MakeCoroutine() {
   Coroutine* const one = new Coroutine();
   // Below the stack a page that no one may touch.
   char* const memory = static_cast<char*>(mmap(NULL, kStack + 4096,
@@ -204,6 +199,14 @@ Coroutine* NewCoroutine() {
   one->context.uc_stack.ss_size = one->bytes;
   one->context.uc_link = NULL;
   makecontext(&one->context, RunThreads, 0);
+  return one;
+}
+
+// One that will begin with a thread that has not.
+Coroutine* NewCoroutine() {
+  if (idle.empty()) { return MakeCoroutine(); }
+  Coroutine* const one = idle.back();
+  idle.pop_back();
   return one;
 }
 
