@@ -40,6 +40,8 @@ namespace {
 const size_t kStack = 256 << 10;
 const size_t kStaticShared = 48 << 10;  // bytes, more has to be asked for
 
+const size_t kLargestValue = 16;  // bytes that a lane gives to others
+
 // A stack on which threads run: one after the other while none has to wait.
 struct Coroutine {
   ucontext_t context;  // at its start
@@ -48,6 +50,7 @@ struct Coroutine {
   void* stack;
   size_t bytes;
   unsigned int thread;
+  uint3 index;       // the thread's
   Place place;       // at which it waits
   Votes votes;       // what it gets when it goes on
 };
@@ -56,7 +59,7 @@ struct Coroutine {
 struct Meeting {
   unsigned int arrived;
   int round;
-  char values[2][32][16];
+  char values[2][32 * kLargestValue];
   std::vector<Coroutine*> waiting;
 };
 
@@ -74,7 +77,7 @@ struct Block {
   size_t shared_bytes;
 };
 
-Coroutine main_context = {{}, {}, true, NULL, 0, 0, {}, {}};
+Coroutine main_context = {{}, {}, true, NULL, 0, 0, {}, {}, {}};
 Coroutine* current = &main_context;
 const Launched* launched = NULL;
 Block* block = NULL;
@@ -87,7 +90,10 @@ void SetThread(const unsigned int thread) {
   threadIdx.x = thread % blockDim.x;
   threadIdx.y = thread / blockDim.x % blockDim.y;
   threadIdx.z = thread / blockDim.x / blockDim.y;
+  current->index = threadIdx;
 }
+
+bool Same(const char* a, const char* b) { return a == b || !strcmp(a, b); }
 
 // Goes on with another coroutine, until something comes back to this one.
 void SwitchTo(Coroutine* const next) {
@@ -106,7 +112,7 @@ void SwitchTo(Coroutine* const next) {
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
 #endif
-  if (self != &main_context) { SetThread(self->thread); }
+  if (self != &main_context) { threadIdx = self->index; }
 }
 
 // Puts the first of this order at the end, where the next one is taken from.
@@ -305,7 +311,7 @@ unsigned int Lane() { return current->thread % 32; }
 Votes WaitForBlock(const Place& place, const bool vote) {
   if (!block->waiting.empty() &&
       (block->waiting[0]->place.line != place.line ||
-       strcmp(block->waiting[0]->place.file, place.file))) {
+       !Same(block->waiting[0]->place.file, place.file))) {
     StopHere("threads wait at different barriers: one comes to " +
         TextOf(place) + " while others wait in " +
         TextOf(block->waiting[0]->place));
@@ -333,29 +339,27 @@ unsigned int WaitForWarp(const Place& place, const unsigned int mask,
   }
   const unsigned int warp = current->thread / 32;
   Meeting& meeting = block->warps[warp][mask];
-  if (meeting.arrived == 0) { memset(meeting.values[meeting.round], 0xff,
-      sizeof(meeting.values[0])); }
-  if (bytes > sizeof(meeting.values[0][0])) {
+  if (bytes > kLargestValue) {
     StopHere("a lane's value of more than 16 bytes in " + TextOf(place));
+  }
+  if (meeting.arrived == 0) {
+    memset(meeting.values[meeting.round], 0xff, 32 * bytes);
   }
   if (!meeting.waiting.empty() &&
       (meeting.waiting[0]->place.line != place.line ||
-       strcmp(meeting.waiting[0]->place.what, place.what))) {
+       !Same(meeting.waiting[0]->place.what, place.what))) {
     StopHere("lanes of a warp meet in different places: " + TextOf(place) +
         " and " + TextOf(meeting.waiting[0]->place));
   }
   const int round = meeting.round;
-  memcpy(meeting.values[round][Lane()], value, bytes);
+  memcpy(meeting.values[round] + Lane() * bytes, value, bytes);
   meeting.arrived |= 1u << Lane();
   current->place = place;
   meeting.waiting.push_back(current);
   ReleaseIfComplete(warp, mask, &meeting);
   Coroutine* const next = Next();
   if (next != current) { SwitchTo(next); }
-  for (int lane = 0; lane < 32; ++lane) {
-    memcpy(static_cast<char*>(values) + lane * bytes,
-        meeting.values[round][lane], bytes);
-  }
+  memcpy(values, meeting.values[round], 32 * bytes);
   return current->votes.count;
 }
 
