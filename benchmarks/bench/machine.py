@@ -7,6 +7,8 @@ from bench import gpu
 
 # OpenBLAS's, OpenMP's (PyTorch's and others') and oneMKL's.
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# cuBLAS's, Caffe's and PyTorch's: without them all three multiply floats as floats.
+_TF32 = ("NVIDIA_TF32_OVERRIDE", "CAFFE_ALLOW_TF32", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE")
 
 
 def environment(threads, out):
@@ -15,7 +17,7 @@ def environment(threads, out):
     Args: threads: of each. out: folder to keep compiled code in.
     """
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in _TF32},
         **dict.fromkeys(_THREADS, str(threads)),
         "GLOG_minloglevel": "2",  # Caffe's account of each layer is long
         "TORCHINDUCTOR_CACHE_DIR": str((out / "torchinductor").absolute()),

@@ -10,7 +10,7 @@ class Meter:
 
     On the CPU: the growth of VmHWM, the kernel's peak of resident memory. (getrusage's ru_maxrss
     would not do: a process starts with its parent's.) On the GPU: the growth of what the driver
-    counts as used, read at each call; nothing else may allocate there meanwhile.
+    counts as used, of all processes, read at each call; no other may allocate there meanwhile.
     """
 
     def __init__(self, device):

@@ -88,7 +88,7 @@ class _CpuBlas:
 
 
 class _CuBlas:
-    """Column-major float products of arrays on the GPU, without TF32 as is cuBLAS's default."""
+    """Column-major float products of arrays on the GPU, without TF32: cuBLAS's default."""
 
     _OPERATIONS = {"N": 0, "T": 1}
 

@@ -1,11 +1,16 @@
 """What the benchmarks are made of: the problem, the products, the memory, ratios."""
 
 import ctypes
+import io
+import json
 import mmap
+import os
+import sys
+import types
 
 import numpy as np
 import pytest
-from bench import gpu, products
+from bench import gpu, machine, products, worker
 from bench.caffe_heads import CaffeHead
 from bench.meter import Meter
 from bench.problem import FEATURE_LENGTH, TARGET_COSINE, Shape, fill
@@ -121,6 +126,45 @@ def test_the_peak_is_of_what_came_after_and_stays_when_it_is_freed():
     meter = Meter("cpu")
     touched(40).close()
     assert 39 << 20 < meter.peak() < 89 << 20
+
+
+def test_the_peak_on_the_gpu_is_without_what_others_take_between_turns(monkeypatch):
+    used = {"mine": 0, "others": 500}
+
+    class Head:
+        def __init__(self, name, shape, device):
+            self._bytes = 0 if shape == worker.TINY else 70
+
+        def clear(self):
+            pass
+
+        forward = clear
+
+        def backward(self):
+            used["mine"] = self._bytes
+
+        outcome = facts = lambda self: {}
+
+    def turns():
+        for _ in range(2):
+            used["others"] += 9000
+            yield "turn\n"
+
+    answers = io.StringIO()
+    monkeypatch.setitem(sys.modules, "bench.stand_in", types.SimpleNamespace(Head=Head))
+    monkeypatch.setattr(gpu, "memory_used", lambda: sum(used.values()))
+    monkeypatch.setattr(worker, "TURN_SECONDS", 0)
+    monkeypatch.setattr(sys, "stdin", turns())
+    worker._serve("stand_in.Head", "name", SHAPE, "gpu", answers)
+    _, *told = map(json.loads, answers.getvalue().splitlines())
+    assert [turn["peak_bytes"] for turn in told] == [70, 70]
+
+
+def test_no_variable_makes_one_implementation_multiply_with_less_precision(monkeypatch, tmp_path):
+    for name in ("NVIDIA_TF32_OVERRIDE", "CAFFE_ALLOW_TF32", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"):
+        monkeypatch.setenv(name, "1")
+    assert not [name for name in machine.environment(1, tmp_path) if "TF32" in name]
+    assert set(os.environ) - set(machine.environment(1, tmp_path)) and "PATH" in os.environ
 
 
 def test_all_implementations_have_one_loss_and_gradient(patched_caffe):
