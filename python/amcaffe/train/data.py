@@ -5,7 +5,9 @@ import json
 import os
 import re
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Optional
 
 from amcaffe.errors import InputError
 from amcaffe.files import atomic_write
@@ -34,18 +36,43 @@ def check_data(net_path, layers, remember):
     return images
 
 
-def class_count(layers, label):
-    """(classes, ignored label) by the losses that read `label`: each None where not found."""
-    classes, ignored = None, None
-    for position, loss in enumerate(layers):
-        if "Loss" not in loss.type or len(loss.bottom) < 2 or loss.bottom[1] != label:
-            continue
+@dataclass(frozen=True)
+class _Labels:
+    """What the losses that read a label take for one.
+
+    classes: their number; None: not found. ignored: loss_param's ignore_label, or None.
+    strict: what takes a negative label for a class; None: each leaves such a row out.
+    """
+
+    classes: Optional[int] = None
+    ignored: Optional[int] = None
+    strict: Optional[str] = "the net"
+
+    def problem(self, label):
+        """Why `label` cannot be trained on; None: it can."""
+        if label == self.ignored or (label < 0 and not self.strict):
+            return None
+        if label < 0:
+            return (f"label {label} is negative, and {self.strict} does not leave its row out "
+                    f"without loss_param {{ ignore_label: {label} }}")
+        if self.classes and label >= self.classes:
+            return f"label {label} is not below the net's {self.classes} classes"
+        return None
+
+
+def _labels_of(layers, label):
+    losses = [(position, layer) for position, layer in enumerate(layers)
+              if "Loss" in layer.type and len(layer.bottom) > 1 and layer.bottom[1] == label]
+    found = _Labels(strict=None) if losses else _Labels()
+    for position, loss in losses:
         if loss.loss_param.HasField("ignore_label"):
-            ignored = loss.loss_param.ignore_label
+            found = replace(found, ignored=loss.loss_param.ignore_label)
+        if loss.type != "MarginSoftmaxLoss":
+            found = replace(found, strict=f"layer {loss.name} ({loss.type})")
         # A loss that has the classes' weights in it, or one that reads logits.
         own = _num_output(loss) or _outputs_of(layers[:position], loss.bottom[0])
-        classes = own or classes
-    return classes, ignored
+        found = replace(found, classes=own or found.classes)
+    return found
 
 
 def _outputs_of(layers, blob):
@@ -73,18 +100,15 @@ def _check_image_list(net_path, layer, layers, remember):
     if data.batch_size < 1:
         raise InputError(f"{where}: batch_size must be 1 or more", found=str(data.batch_size))
     names, labels, problems = _read_list(data.source)
-    classes, ignored = class_count(layers, layer.top[1] if len(layer.top) > 1 else None)
+    taken = _labels_of(layers, layer.top[1] if len(layer.top) > 1 else None)
     for row, label in enumerate(labels):
-        if label is None or label == ignored:
-            continue
-        if label < 0:
-            problems[row] = f"label {label} is negative"
-        elif classes and label >= classes:
-            problems[row] = f"label {label} is not below the net's {classes} classes"
+        problem = None if label is None else taken.problem(label)
+        if problem:
+            problems[row] = problem
     paths = [data.root_folder + name for name in names]
     readable = [row for row in range(len(paths)) if row not in problems]
     crop = layer.transform_param.crop_size
-    signature = _signature(data.source, paths, repr((str(data), crop, classes, ignored)))
+    signature = _signature(data.source, paths, repr((str(data), crop, taken)))
     checked = _load(remember)
     if not problems and signature in checked.values():
         return len(paths)
@@ -94,7 +118,7 @@ def _check_image_list(net_path, layer, layers, remember):
     if not data.new_height:
         _check_sizes(readable, sizes, crop, problems)
     if problems:
-        _refuse(data, classes, problems, len(paths))
+        _refuse(data, taken, problems, len(paths))
     checked[os.path.abspath(data.source)] = signature
     atomic_write(remember, json.dumps(checked, indent=1) + "\n")
     return len(paths)
@@ -141,12 +165,14 @@ def _check_sizes(rows, sizes, crop, problems):
             )
 
 
-def _refuse(data, classes, problems, count):
+def _refuse(data, taken, problems, count):
     rows = sorted(problems)
     shown = [f"line {row + 1}: {problems[row]}" for row in rows[:_SHOWN]]
     if len(rows) > _SHOWN:
         shown.append(f"and {len(rows) - _SHOWN} more lines")
-    labels = f"an integer in 0..{classes - 1}" if classes else "an integer, 0 or more"
+    labels = f"an integer in 0..{taken.classes - 1}" if taken.classes else "an integer, 0 or more"
+    if not taken.strict:
+        labels += " (negative: a row without a loss)"
     raise InputError(
         f"{data.source}: {len(rows)} of {count} lines cannot be trained on",
         found="\n            ".join(shown),

@@ -1,5 +1,6 @@
 """Everything about an image list that would kill Caffe is found before Caffe starts."""
 
+import functools
 import json
 import os
 
@@ -17,8 +18,7 @@ def check(tiny_faces, monkeypatch):
 
     monkeypatch.chdir(tiny_faces.folder)
 
-    def run():
-        path = "net/face_train_test_softmax.prototxt"
+    def run(path="net/face_train_test_softmax.prototxt"):
         net = caffe_nets.read_net(path)
         layers = caffe_nets.layers_in(net, caffe_nets.TRAIN)
         return check_data(path, layers, remember="checked.json")
@@ -44,7 +44,8 @@ def test_a_good_list_is_counted(check):
     ("empty.png 1", "line 61: img/empty.png: an empty file"),
     ("cut.jpg 1", "line 61: img/cut.jpg: a truncated JPEG"),
     ("0.png 6", "line 61: label 6 is not below the net's 6 classes"),
-    ("0.png -1", "line 61: label -1 is negative"),
+    ("0.png -1", "line 61: label -1 is negative, and layer softmax_loss (SoftmaxWithLoss) "
+     "does not leave its row out without loss_param { ignore_label: -1 }"),
     ("0.png 1.5", "line 61: '0.png 1.5' is not `path label`"),
     ("0.png", "line 61: '0.png' is not `path label`"),
     ("0.png\t1", "line 61: '0.png\\t1' is not `path label`"),
@@ -154,16 +155,26 @@ def test_the_test_list_of_a_solver_is_checked_too(step, tiny_faces):
     assert "val.txt: 1 of 1 lines" in done.stderr and "img/gone.png" in done.stderr
 
 
-def test_a_fused_loss_has_the_classes_itself(tiny_faces, patched_caffe, monkeypatch):
-    """Its input is the features, 8 in this net; the 6 classes are its own."""
-    from amcaffe import caffe_nets
-    from amcaffe.errors import InputError
-    from amcaffe.train.data import check_data
-
+@pytest.fixture
+def check_fused(check, tiny_faces, patched_caffe):
     tiny_faces.render(margins=["am-softmax-fused"])
+    return functools.partial(check, "net/face_train_test_fused.prototxt")
+
+
+def test_a_fused_loss_has_the_classes_itself(check_fused, tiny_faces):
+    """Its input is the features, 8 in this net; the 6 classes are its own."""
     tiny_faces.append("0.png 6")
-    monkeypatch.chdir(tiny_faces.folder)
-    path = "net/face_train_test_fused.prototxt"
-    layers = caffe_nets.layers_in(caffe_nets.read_net(path), caffe_nets.TRAIN)
-    with pytest.raises(InputError, match="label 6 is not below the net's 6 classes"):
-        check_data(path, layers, remember="checked.json")
+    assert "label 6 is not below the net's 6 classes" in refusal(check_fused)
+
+
+def test_a_fused_loss_leaves_rows_with_negative_labels_alone(check_fused, tiny_faces):
+    tiny_faces.append("0.png -1")
+    tiny_faces.append("0.png -7")
+    assert check_fused() == 62
+
+
+def test_a_negative_label_is_refused_where_another_loss_reads_it_too(check_fused, tiny_faces):
+    tiny_faces.append("0.png -1")
+    with open(tiny_faces.folder / "net/face_train_test_fused.prototxt", "a") as net:
+        net.write('layer { name: "plain" type: "SoftmaxWithLoss" bottom: "fc5" bottom: "label" }')
+    assert "layer plain (SoftmaxWithLoss) does not leave" in refusal(check_fused)
