@@ -185,13 +185,16 @@ class Demo:
             )
 
     def _key(self):
-        """Names the work: another recipe, photograph, package or Caffe begins anew."""
+        """Names the work: another recipe, photograph, package or Caffe build begins anew."""
         digest = hashlib.sha256(repr((self.recipe, str(self.photographs))).encode())
-        digest.update(os.environ.get("CAFFE_ROOT", "").encode())
+        root = os.environ.get("CAFFE_ROOT", "")
+        digest.update(root.encode())
+        files = sorted(Path(root, "build/lib").glob("libcaffe.so*")) if root else []
         if self.photographs is not None:
-            for path in sorted(self.photographs.rglob("*")):
-                state = path.stat()
-                digest.update(repr((str(path), state.st_size, state.st_mtime_ns)).encode())
+            files += sorted(self.photographs.rglob("*"))
+        for path in files:
+            state = path.stat()
+            digest.update(repr((str(path), state.st_size, state.st_mtime_ns)).encode())
         for path in sorted(Path(__file__).parent.rglob("*.py")):
             digest.update(path.read_bytes())
         return digest.hexdigest()[:12]

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -99,6 +100,20 @@ def test_a_changed_photograph_begins_anew(tmp_path):
     assert demo.Demo(tmp_path / "out", 1, tmp_path / "faces").work == before
     (tmp_path / "faces/p0/new.jpg").write_bytes(b"")
     assert demo.Demo(tmp_path / "out", 1, tmp_path / "faces").work != before
+
+
+def test_a_caffe_that_was_built_again_begins_anew(tmp_path, monkeypatch):
+    library = tmp_path / "caffe/build/lib/libcaffe.so"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"one")
+    monkeypatch.setenv("CAFFE_ROOT", str(tmp_path / "caffe"))
+    works = [demo.Demo(tmp_path / "out", 1).work for _ in range(2)]
+    os.utime(library, ns=(0, 1))
+    works.append(demo.Demo(tmp_path / "out", 1).work)
+    library.write_bytes(b"another")
+    os.utime(library, ns=(0, 1))
+    works.append(demo.Demo(tmp_path / "out", 1).work)
+    assert works[0] == works[1] and len(set(works)) == 3
 
 
 def test_a_failing_step_ends_the_demo_with_its_name_and_status(small_demo, monkeypatch, capfd):
