@@ -41,10 +41,10 @@ void ChannelScaleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   CHECK_NE(top[0], bottom[0]) << "Layer " << this->layer_param_.name() << " ("
       << this->type() << "): cannot be done in place, as the gradient takes "
       << "the unscaled vectors. Give the top a name of its own.";
-  CHECK_GE(bottom[0]->num_axes(), 2) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): bottom[0] must be (N x C x ...), as the "
-      << "vectors lie along the second axis, but its shape is "
-      << bottom[0]->shape_string() << ".";
+  CHECK(bottom[0]->num_axes() >= 2 && bottom[0]->count() > 0) << "Layer "
+      << this->layer_param_.name() << " (" << this->type() << "): bottom[0] "
+      << "must be (N x C x ...), as the vectors lie along the second axis, and "
+      << "not empty, but its shape is " << bottom[0]->shape_string() << ".";
   num_ = bottom[0]->shape(0);
   channels_ = bottom[0]->shape(1);
   spatial_ = bottom[0]->count(2);

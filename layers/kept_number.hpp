@@ -25,7 +25,10 @@ void KeepNumber(const int index, const Dtype initial, const char* what,
         << ", one number, but the one given has shape "
         << (*blobs)[index]->shape_string() << ". Was it trained elsewhere?";
   } else {
-    CHECK_EQ(index, static_cast<int>(blobs->size()));
+    CHECK_EQ(index, static_cast<int>(blobs->size())) << "Layer "
+        << param->name() << " (" << param->type() << "): blob " << index
+        << " is " << what << ", but there are only " << blobs->size()
+        << " blobs before it. Was it trained elsewhere?";
     blobs->push_back(shared_ptr<Blob<Dtype> >(
         new Blob<Dtype>(vector<int>(1, 1))));
     (*blobs)[index]->mutable_cpu_data()[0] = initial;

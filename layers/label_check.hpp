@@ -12,18 +12,29 @@
 
 namespace caffe {
 
-/// Stops unless logits is (N x C) and label holds N numbers.
+/// Stops unless input has rows, N of them, and label holds N numbers.
+/// @param shape what the input must be, for the error
 template <typename Dtype>
-void CheckLabelShape(const LayerParameter& param, const Blob<Dtype>& logits,
-    const Blob<Dtype>& label) {
-  CHECK_GE(logits.num_axes(), 2) << "Layer " << param.name() << " ("
-      << param.type() << "): bottom[0] must be (N x C), one row of C logits "
-      << "per label, but its shape is " << logits.shape_string()
+void CheckLabelShape(const LayerParameter& param, const Blob<Dtype>& input,
+    const Blob<Dtype>& label,
+    const char* shape = "(N x C), one row of C logits per label") {
+  CHECK(input.num_axes() >= 2 && input.count() > 0) << "Layer "
+      << param.name() << " (" << param.type() << "): bottom[0] must be "
+      << shape << ", and not empty, but its shape is " << input.shape_string()
       << ". Give it the output of an inner product.";
-  CHECK_EQ(label.count(), logits.shape(0)) << "Layer " << param.name() << " ("
+  CHECK_EQ(label.count(), input.shape(0)) << "Layer " << param.name() << " ("
       << param.type() << "): bottom[1] must hold one label for each row of "
       << "bottom[0], but the shapes are " << label.shape_string() << " and "
-      << logits.shape_string() << ". Were the two bottoms swapped?";
+      << input.shape_string() << ". Were the two bottoms swapped?";
+}
+
+/// Stops a layer that is asked for a gradient by its labels, bottom[1].
+inline void CheckNoLabelGradient(const LayerParameter& param,
+    const bool propagate_down) {
+  CHECK(!propagate_down) << "Layer " << param.name() << " (" << param.type()
+      << "): bottom[1] holds labels, which have no gradient, but "
+      << "propagate_down asks for one. Set propagate_down: true "
+      << "propagate_down: false, or leave it out.";
 }
 
 /// What is said of a label that is no class.
@@ -35,7 +46,7 @@ inline std::string BadLabelMessage(const std::string& name,
       << " of the batch has label " << label << ", but with C = " << classes
       << " classes a label is an integer from 0 to " << classes - 1
       << ", or negative for a row to ignore. Correct the list, or num_output "
-      << "of the layer before.";
+      << "of the layer with the classes' weights.";
   return message.str();
 }
 

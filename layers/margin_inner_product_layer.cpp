@@ -67,6 +67,9 @@ void MarginInnerProductLayer<Dtype>::Reshape(
       << "is for vectors of length " << K_ << ", but the bottom's shape is "
       << bottom[0]->shape_string() << " from axis " << axis << " on.";
   M_ = bottom[0]->count(0, axis);
+  CHECK_GT(bottom[0]->count(), 0) << "Layer " << this->layer_param_.name()
+      << " (" << this->type() << "): bottom[0] must not be empty, but its "
+      << "shape is " << bottom[0]->shape_string() << ".";
   CHECK_EQ(bottom[1]->count(), M_) << "Layer " << this->layer_param_.name()
       << " (" << this->type() << "): bottom[1] must hold one label for each "
       << "input, but the shapes are " << bottom[1]->shape_string() << " and "
@@ -136,10 +139,7 @@ template <typename Dtype>
 void MarginInnerProductLayer<Dtype>::Backward_cpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
-  if (propagate_down[1]) {
-    LOG(FATAL) << this->type()
-               << " Layer cannot backpropagate to label inputs.";
-  }
+  CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   const Dtype* input = bottom[0]->cpu_data();
   const Dtype* label = bottom[1]->cpu_data();
   // The products take the gradient by |x| cos, which differs from the top's at

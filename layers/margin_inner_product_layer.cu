@@ -71,10 +71,7 @@ void MarginInnerProductLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
-  if (propagate_down[1]) {
-    LOG(FATAL) << this->type()
-               << " Layer cannot backpropagate to label inputs.";
-  }
+  CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   const Dtype* input = bottom[0]->gpu_data();
   const Dtype* label = bottom[1]->gpu_data();
   // The products take the gradient by |x| cos, which differs from the top's at

@@ -247,6 +247,19 @@ MARGIN_HD TargetLoss<Dtype> SoftmaxLoss(const Dtype target,
   return result;
 }
 
+/// The gradients of a row's loss through its target's logit, scale * psi: by
+/// the target's cosine, per scale, and by the scale.
+template <typename Dtype>
+struct TargetGradient { Dtype by_cosine, by_scale; };
+
+template <typename Dtype>
+MARGIN_HD TargetGradient<Dtype> GradientAtTarget(const Dual<Dtype>& psi,
+    const TargetLoss<Dtype>& loss) {
+  const TargetGradient<Dtype> result = {
+    -loss.rest * psi.slope, -loss.rest * psi.value };
+  return result;
+}
+
 // --- Normalisation of a vector: y = x / norm -------------------------------
 
 enum Norm {

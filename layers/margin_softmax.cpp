@@ -44,7 +44,7 @@ int MarginSoftmax<Dtype>::BlockSize(const int block) const {
 
 template <typename Dtype>
 template <typename Work>
-void MarginSoftmax<Dtype>::ForBlocks(const Work& work) {
+void MarginSoftmax<Dtype>::ForBlocks(const bool backward, const Work& work) {
   const int blocks = Blocks();
   const int parts = std::min(BlasThreads(), blocks);
   desks_.resize(parts);
@@ -52,13 +52,13 @@ void MarginSoftmax<Dtype>::ForBlocks(const Work& work) {
   const size_t block_weights = static_cast<size_t>(dim_) * block_;
   for (int part = 0; part < parts; ++part) {
     Desk& desk = desks_[part];
-    desk.along_weight.resize(block_);
-    desk.gradient.resize(block_cosines);
     desk.cosine.resize(keep_ ? 0 : block_cosines);
     desk.weight.resize(chosen_.empty() ? 0 : block_weights);
+    if (!backward) { continue; }
+    desk.along_weight.resize(block_);
+    desk.gradient.resize(block_cosines);
     desk.weight_diff.resize(chosen_.empty() ? 0 : block_weights);
     desk.feature_diff.assign(static_cast<size_t>(rows_) * dim_, Dtype(0));
-    desk.along.assign(rows_, Dtype(0));
     desk.by_scale.assign(rows_, Dtype(0));
   }
   InParallel(parts, [&](const int part) {
@@ -133,7 +133,7 @@ template <typename Dtype>
 void MarginSoftmax<Dtype>::Forward(const Dtype* unit, const Dtype* weight,
     const margin::CombinedMargin<Dtype>& margin,
     std::vector<MarginRow<Dtype> >* row) {
-  ForBlocks([&](const int block, Desk* desk) {
+  ForBlocks(false, [&](const int block, Desk* desk) {
     ForwardBlock(block, unit, weight, desk, row);
   });
   const Dtype none = -std::numeric_limits<Dtype>::infinity();
@@ -187,16 +187,14 @@ void MarginSoftmax<Dtype>::BackwardBlock(const int block, const Dtype* unit,
         inverse_norm, g, along_weight);
     by_scale += rows.gradient(size - right, own.scale, shift, importance,
         x + right, inverse_norm + right, g + right, along_weight + right);
-    Dtype along = own.scale * by_scale;
     if (here) {
-      const Dtype by_logit = -importance * own.loss.rest;
-      const Dtype by_cosine = own.scale * by_logit * own.psi.slope;
+      const margin::TargetGradient<Dtype> at_target =
+          margin::GradientAtTarget(own.psi, own.loss);
+      const Dtype by_cosine = importance * own.scale * at_target.by_cosine;
       g[target] = inverse_norm[target] * by_cosine;
       along_weight[target] += own.cosine * by_cosine;
-      along += own.cosine * by_cosine;
-      by_scale += own.psi.value * by_logit;
+      by_scale += importance * at_target.by_scale;
     }
-    desk->along[i] += along;
     desk->by_scale[i] += by_scale;
   }
   if (by_feature) {
@@ -228,21 +226,19 @@ void MarginSoftmax<Dtype>::BackwardBlock(const int block, const Dtype* unit,
 template <typename Dtype>
 void MarginSoftmax<Dtype>::Backward(const Dtype* unit, const Dtype* weight,
     const std::vector<MarginRow<Dtype> >& row,
-    const Dtype importance, Dtype* feature_diff, Dtype* along,
-    Dtype* by_scale, Dtype* weight_diff) {
-  ForBlocks([&](const int block, Desk* desk) {
+    const Dtype importance, Dtype* feature_diff, Dtype* by_scale,
+    Dtype* weight_diff) {
+  ForBlocks(true, [&](const int block, Desk* desk) {
     BackwardBlock(block, unit, weight, row, importance, feature_diff != NULL,
         weight_diff, desk);
   });
   if (feature_diff == NULL) { return; }
   std::fill(feature_diff, feature_diff + static_cast<size_t>(rows_) * dim_,
       Dtype(0));
-  std::fill(along, along + rows_, Dtype(0));
   std::fill(by_scale, by_scale + rows_, Dtype(0));
   for (size_t part = 0; part < desks_.size(); ++part) {
     caffe_axpy(rows_ * dim_, Dtype(1), desks_[part].feature_diff.data(),
         feature_diff);
-    caffe_axpy(rows_, Dtype(1), desks_[part].along.data(), along);
     caffe_axpy(rows_, Dtype(1), desks_[part].by_scale.data(), by_scale);
   }
 }

@@ -37,7 +37,8 @@ struct MarginRow {
 template <typename Dtype>
 class MarginSoftmax {
  public:
-  MarginSoftmax() : rows_(0), dim_(0), classes_(0), keep_(false) {}
+  MarginSoftmax()
+      : rows_(0), dim_(0), classes_(0), block_(0), keep_(false) {}
 
   /**
    * @param dim length of a feature
@@ -60,21 +61,19 @@ class MarginSoftmax {
    * @param unit, weight, row as after Forward
    * @param feature_diff (rows x dim), overwritten with sum_j g_ij w_j / |w_j|,
    *     or NULL
-   * @param along (rows) with it: sum_j g_ij cos_ij, the part of each row of
-   *     feature_diff along u_i
    * @param by_scale (rows) with it: the gradient by scale_i
    * @param weight_diff (classes x dim), added to, or NULL
    */
   void Backward(const Dtype* unit, const Dtype* weight,
       const std::vector<MarginRow<Dtype> >& row,
-      Dtype importance, Dtype* feature_diff, Dtype* along,
-      Dtype* by_scale, Dtype* weight_diff);
+      Dtype importance, Dtype* feature_diff, Dtype* by_scale,
+      Dtype* weight_diff);
 
  private:
   /// What one thread works in.
   struct Desk {
     std::vector<Dtype> weight, weight_diff, cosine, gradient, along_weight;
-    std::vector<Dtype> feature_diff, along, by_scale;
+    std::vector<Dtype> feature_diff, by_scale;
   };
 
   int Blocks() const { return (classes_ + block_ - 1) / block_; }
@@ -82,7 +81,7 @@ class MarginSoftmax {
   int BlockSize(int block) const;
   /// Calls work(block, desk) for every block, each thread with its own desk.
   template <typename Work>
-  void ForBlocks(const Work& work);
+  void ForBlocks(bool backward, const Work& work);
   /// The block's rows of the weight; gathered where classes are chosen.
   const Dtype* BlockWeight(int block, const Dtype* weight, Desk* desk) const;
   Dtype* BlockCosines(int block, Desk* desk);

@@ -22,6 +22,7 @@ __host__ __device__ constexpr int ChunkSize() {
 }
 // Rows of gradients that a block of threads takes, a warp every eighth.
 const int kTileRows = 32;
+
 // Products of row-major matrices whose rows may lie apart; cuBLAS's are
 // column-major, so that it sees each matrix transposed.
 inline cublasStatus_t Multiply(const cublasOperation_t a_op,
@@ -52,7 +53,7 @@ __global__ void PrepareClasses(const int classes, const int dim,
   if (j >= classes) { return; }
   const Dtype* from = weight + static_cast<size_t>(chosen ? chosen[j] : j) *
       dim;
-  Dtype* to = gathered + static_cast<size_t>(j) * dim;
+  Dtype* to = chosen ? gathered + static_cast<size_t>(j) * dim : NULL;
   Dtype sum = 0;
   for (int k = threadIdx.x % kWarpSize * width; k < dim;
        k += kWarpSize * width) {
@@ -220,8 +221,10 @@ __global__ void FinishRows(const int rows, const int parts,
       margin::SoftmaxLoss(own.scale * y.value, others);
   own.loss = softmax.loss;
   own.share = sum == 0 ? Dtype(0) : softmax.rest / sum;
-  own.by_target = -softmax.rest * y.slope;
-  own.by_scale = own.share * along - softmax.rest * y.value;
+  const margin::TargetGradient<Dtype> at_target =
+      margin::GradientAtTarget(y, softmax);
+  own.by_target = at_target.by_cosine;
+  own.by_scale = own.share * along + at_target.by_scale;
   row[i] = own;
 }
 

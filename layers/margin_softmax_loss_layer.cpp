@@ -16,7 +16,9 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
   // The statistics, if they are asked for, are no loss.
   if (this->layer_param_.loss_weight_size() == 0) {
     this->layer_param_.add_loss_weight(Dtype(1));
-    if (top.size() == 2) { this->layer_param_.add_loss_weight(Dtype(0)); }
+  }
+  if (top.size() == 2 && this->layer_param_.loss_weight_size() == 1) {
+    this->layer_param_.add_loss_weight(Dtype(0));
   }
   LossLayer<Dtype>::LayerSetUp(bottom, top);
   const MarginSoftmaxLossParameter& param =
@@ -48,7 +50,9 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
       margin::CLAMP : margin::MONOTONE;
   scale_ = param.scale();
   normalize_feature_ = param.normalize_feature();
-  keep_bytes_ = static_cast<size_t>(param.memory_mb()) << 20;
+  // Without a backward pass to come nothing has to be kept.
+  keep_bytes_ = this->phase_ == TRAIN ?
+      static_cast<size_t>(param.memory_mb()) << 20 : 0;
   if (this->phase_ == TRAIN && param.sample_rate() < 1) {
     sampler_.reset(new ClassSampler(C_, param.sample_rate()));
   }
@@ -83,7 +87,8 @@ template <typename Dtype>
 void MarginSoftmaxLossLayer<Dtype>::Reshape(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   label_check_.Report();
-  CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1]);
+  CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1],
+      "(N x D), one feature of length D per label");
   LossLayer<Dtype>::Reshape(bottom, top);
   N_ = bottom[0]->shape(0);
   CHECK_EQ(bottom[0]->count(1), D_) << "Layer " << this->layer_param_.name()
@@ -145,9 +150,7 @@ void MarginSoftmaxLossLayer<Dtype>::Forward_cpu(
     row_[i].scale = normalize_feature_ ? scale_ :
         scale_ * feature_norm_.cpu_data()[i];
   }
-  // Without a backward pass to come nothing has to be kept.
-  softmax_.Reshape(N_, D_, C_, chosen_,
-      this->phase_ == TRAIN ? keep_bytes_ : 0);
+  softmax_.Reshape(N_, D_, C_, chosen_, keep_bytes_);
   softmax_.Forward(unit_feature_.cpu_data(), this->blobs_[0]->cpu_data(),
       margin_, &row_);
 
@@ -176,32 +179,27 @@ template <typename Dtype>
 void MarginSoftmaxLossLayer<Dtype>::Backward_cpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
-  if (propagate_down[1]) {
-    LOG(FATAL) << this->type()
-               << " Layer cannot backpropagate to label inputs.";
-  }
+  CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   const bool by_weight = this->param_propagate_down_[0];
   if (!propagate_down[0] && !by_weight) { return; }
+  CHECK_EQ(static_cast<int>(row_.size()), N_) << "Layer "
+      << this->layer_param_.name() << " (" << this->type() << "): Backward "
+      << "belongs to a Forward of the same shape. Call Forward after a Reshape.";
   int rows = 0;
   for (int i = 0; i < N_; ++i) { rows += row_[i].target >= 0; }
   const Dtype importance = top[0]->cpu_diff()[0] / Normalizer(rows);
   Dtype* bottom_diff =
       propagate_down[0] ? bottom[0]->mutable_cpu_diff() : NULL;
-  vector<Dtype> along(N_), by_scale(N_);
+  vector<Dtype> norm_diff(N_);
   const Dtype* unit = unit_feature_.cpu_data();
   softmax_.Backward(unit, this->blobs_[0]->cpu_data(), row_, importance,
-      bottom_diff, along.data(), by_scale.data(),
+      bottom_diff, norm_diff.data(),
       by_weight ? this->blobs_[0]->mutable_cpu_diff() : NULL);
-  if (bottom_diff == NULL) { return; }
-  for (int i = 0; i < N_; ++i) {
-    const Dtype norm = feature_norm_.cpu_data()[i];
-    const margin::NormGradient<Dtype> gradient = margin::BackwardNorm(
-        margin::UNIT, norm, Dtype(1), along[i],
-        normalize_feature_ ? Dtype(0) : scale_ * by_scale[i], true);
-    Dtype* diff = bottom_diff + i * D_;
-    for (int k = 0; k < D_; ++k) {
-      diff[k] = gradient.diff * diff[k] + gradient.direction * unit[i * D_ + k];
-    }
+  if (bottom_diff) {
+    caffe_scal(N_, scale_, norm_diff.data());
+    caffe_cpu_normalize_backward<Dtype>(margin::UNIT, N_, D_, 1, unit, true,
+        feature_norm_.cpu_data(), bottom_diff,
+        normalize_feature_ ? NULL : norm_diff.data(), true, false, bottom_diff);
   }
 }
 

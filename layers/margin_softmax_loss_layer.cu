@@ -67,10 +67,11 @@ void MarginSoftmaxLossLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
-  if (propagate_down[1]) {
-    LOG(FATAL) << this->type()
-               << " Layer cannot backpropagate to label inputs.";
-  }
+  CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
+  CHECK(on_gpu_ && on_gpu_->target.count() == N_) << "Layer "
+      << this->layer_param_.name() << " (" << this->type() << "): Backward "
+      << "belongs to a Forward of the same shape on the GPU. Call Forward "
+      << "after a Reshape or a change of the mode.";
   const bool by_weight = this->param_propagate_down_[0];
   if (!propagate_down[0] && !by_weight) { return; }
   Dtype* bottom_diff =

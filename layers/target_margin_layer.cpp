@@ -41,10 +41,7 @@ template <typename Dtype>
 void TargetMarginLayer<Dtype>::Backward_cpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
-  if (propagate_down[1]) {
-    LOG(FATAL) << this->type()
-               << " Layer cannot backpropagate to label inputs.";
-  }
+  CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   if (!propagate_down[0]) { return; }
   Dtype* bottom_diff = bottom[0]->mutable_cpu_diff();
   if (top[0] != bottom[0]) {

@@ -50,10 +50,7 @@ void TargetMarginLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
     const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
-  if (propagate_down[1]) {
-    LOG(FATAL) << this->type()
-               << " Layer cannot backpropagate to label inputs.";
-  }
+  CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   if (!propagate_down[0]) { return; }
   Dtype* bottom_diff = bottom[0]->mutable_gpu_diff();
   if (top[0] != bottom[0]) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <thread>  // NOLINT(build/c++11)
 #include <vector>
 
 #include "google/protobuf/text_format.h"
@@ -485,6 +486,58 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestLabelOutOfRange) {
       "with C = 5 classes");
 }
 
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestBatchesOfAnySize) {
+  typedef typename TypeParam::Dtype Dtype;
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  this->Run(layer.get());
+  const vector<double> few = DiffOf(this->feature_);
+  Blob<Dtype> feature, label;
+  feature.CopyFrom(this->feature_, false, true);
+  label.CopyFrom(this->label_, false, true);
+  this->Fill(9, 3, 5);
+  this->Run(layer.get());
+  this->feature_.CopyFrom(feature, false, true);
+  this->label_.CopyFrom(label, false, true);
+  layer->Reshape(this->bottom_, this->top_);
+  EXPECT_DEATH(BackwardFrom({1}, this->top_, this->bottom_, layer.get()),
+      "Backward belongs to a Forward of the same shape");
+  this->Run(layer.get());
+  ExpectNear(few, this->feature_.cpu_diff());
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestNetsInTwoThreads) {
+  typedef typename TypeParam::Dtype Dtype;
+  if (Caffe::mode() == Caffe::GPU) { return; }  // of the CPU's threads
+  this->Fill(6, 40, 9000);
+  shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
+  this->Run(layer.get());
+  const vector<double> expected = DiffOf(this->feature_);
+  // The blobs of one thread are not those of another.
+  vector<vector<double> > found(3);
+  vector<std::thread> threads;
+  for (size_t t = 0; t < found.size(); ++t) {
+    threads.push_back(std::thread([&, t]() {
+      Blob<Dtype> feature, label, loss;
+      feature.CopyFrom(this->feature_, false, true);
+      label.CopyFrom(this->label_, false, true);
+      LayerParameter param(this->param_);
+      shared_ptr<Layer<Dtype> > own = LayerRegistry<Dtype>::CreateLayer(param);
+      const vector<Blob<Dtype>*> bottom = {&feature, &label}, top = {&loss};
+      own->SetUp(bottom, top);
+      own->blobs()[0]->CopyFrom(*layer->blobs()[0]);
+      for (int pass = 0; pass < 20; ++pass) {
+        own->Forward(bottom, top);
+        BackwardFrom({1}, top, bottom, own.get());
+      }
+      found[t] = DiffOf(feature);
+    }));
+  }
+  for (size_t t = 0; t < found.size(); ++t) {
+    threads[t].join();
+    ExpectNear(expected, found[t].data());
+  }
+}
+
 TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongParameters) {
   this->margin()->set_sample_rate(0);
   EXPECT_DEATH(this->MakeLayer(), "sample_rate is a share of the classes");
@@ -499,6 +552,7 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongParameters) {
   EXPECT_DEATH(this->MakeLayer(), "num_output is the number of classes");
   this->margin()->set_num_output(5);
   this->param_.add_loss_weight(1);
+  this->MakeLayer();  // the statistics need none of their own
   this->param_.add_loss_weight(1);
   EXPECT_DEATH(this->MakeLayer(), "the second top holds statistics");
 }
