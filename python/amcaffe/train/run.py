@@ -25,7 +25,10 @@ from amcaffe.train.metrics import Metrics
 # whose mean is near that has all but a few images at the clip, where the gradient is lost.
 SATURATED_LOSS = 83.0
 SATURATED_ITERATIONS = 10
-COUNTS = {"LabelSpecificAdd": 0, "MarginInnerProduct": 1}  # which blob an annealed one's is
+# Layers with blobs that a forward pass changes, and the first of these.
+KEPT = {
+    "LabelSpecificAdd": 0, "LabelSpecificMargin": 0, "MarginInnerProduct": 1, "ChannelScale": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,9 @@ class _Run:
         self.images = solver.net.blobs[source].data.shape[0] * parameters.iter_size
         self.first = solver.iter
         self.saved = solver.iter if solver.iter else None
-        # An annealed margin counts its forward passes, also those of an iteration given up.
-        self.counts = [blob for layer in layers if layer.type in COUNTS
-                       for blob in list(solver.net.params.get(layer.name, ()))[COUNTS[layer.type]:]]
+        # Annealed margins and running scales change also in an iteration that is given up.
+        self.kept = [blob for layer in layers if layer.type in KEPT
+                     for blob in list(solver.net.params.get(layer.name, ()))[KEPT[layer.type]:]]
         self.signal = None
         self.saturated = 0
         self.passes = []  # (loss, largest softmax loss) of each forward pass
@@ -158,13 +161,13 @@ class _Run:
                   f"final.caffemodel is of {solver.iter}", file=sys.stderr)
         with table as metrics, bar:
             while solver.iter < total:
-                counts = [blob.data.copy() for blob in self.counts]
+                kept = [blob.data.copy() for blob in self.kept]
                 rate, started = solver.lr, time.perf_counter()
                 try:
                     solver.step(1)
                 except _Stopped:
-                    for blob, count in zip(self.counts, counts):
-                        blob.data[...] = count
+                    for blob, value in zip(self.kept, kept):
+                        blob.data[...] = value
                     break
                 seconds = time.perf_counter() - started
                 loss = self._take_loss()

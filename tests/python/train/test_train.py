@@ -250,21 +250,37 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
 
 
 @pytest.mark.parametrize("backward_passes", [2.5, 3.5, 4])
-@pytest.mark.parametrize("margin, layer", [
-    ("am-softmax-wo-fn", "annealed_margin"), ("a-softmax", "fc6"),
-])
-def test_an_iteration_given_up_is_not_counted_by_an_annealed_margin(
-    tiny_faces, patched_caffe, monkeypatch, backward_passes, margin, layer
+@pytest.mark.parametrize("margin, layer, change, kept", [
+    ("am-softmax-wo-fn", "annealed_margin", None, [[2]]),
+    ("a-softmax", "fc6", None, [[2]]),
+    # The margin of the second pass, and the passes.
+    ("am-softmax-wo-fn", "annealed_margin",
+     ('type: "LabelSpecificAdd"\n', 'type: "LabelSpecificMargin"\n'
+      "label_specific_margin_param { margin_base: 2 gamma: 1.5 }\n"), [[3.5], [2]]),
+    # Made large, to move far at each pass.
+    ("am-softmax-wo-fn", "feature_norm_scale",
+     ('type: "ChannelScale"\n', 'type: "ChannelScale"\n'
+      "channel_scale_param { global_scale: true init_global_scale: 1000 }\n"), None),
+], ids=["LabelSpecificAdd", "MarginInnerProduct", "LabelSpecificMargin", "ChannelScale"])
+def test_what_a_layer_keeps_is_not_changed_by_an_iteration_given_up(
+    tiny_faces, patched_caffe, monkeypatch, backward_passes, margin, layer, change, kept
 ):
     from amcaffe.train import Options, train
 
     tiny_faces.render(margins=[margin], iter_size=2)
     solver = next((tiny_faces.folder / "net").glob("face_solver_[wa]*"))
+    if change:
+        net = next((tiny_faces.folder / "net").glob("face_train_test_[wa]*"))
+        assert change[0] in net.read_text()
+        net.write_text(net.read_text().replace(*change))
     monkeypatch.chdir(tiny_faces.folder)
+    assert train(Options(str(solver), "one", iterations=1, seed=1)) == 0
     interrupt_after(monkeypatch, backward_passes)
-    assert train(Options(str(solver), "out")) == 130
+    assert train(Options(str(solver), "out", seed=1)) == 130
     model = next((tiny_faces.folder / "out").glob("*_iter_1.caffemodel"))
-    assert weights_of(model)[layer][-1] == [2]
+    found = weights_of(model)[layer]
+    assert found and found == weights_of(tiny_faces.folder / "one/final.caffemodel")[layer]
+    assert kept is None or found[-len(kept):] == kept
 
 
 def test_the_fused_losss_statistics_show_in_the_metrics_by_name(train, tiny_faces, patched_caffe):
