@@ -1,4 +1,4 @@
-// A Caffe net in double precision, or float, for Python: pycaffe has float alone.
+// A Caffe net in double or float precision for Python: pycaffe has float alone.
 #include <google/protobuf/text_format.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
