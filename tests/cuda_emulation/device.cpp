@@ -29,7 +29,8 @@ namespace {
 
 const size_t kArena = size_t(8) << 30;  // of addresses; pages come with use
 const size_t kAlignment = 256;
-const size_t kUnused = 32 << 20;  // bytes that are taken before any a second time
+// Bytes that are taken before any a second time.
+const size_t kUnused = 32 << 20;
 
 struct Device {
   Device() : arena(static_cast<char*>(mmap(NULL, kArena, PROT_NONE,

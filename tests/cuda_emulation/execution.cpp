@@ -227,7 +227,7 @@ Coroutine* Next() {
   return next;
 }
 
-// What a coroutine does, for ever: threads that have not begun, then it is idle.
+// A coroutine's work, for ever: threads that have not begun, then it is idle.
 void RunThreads() {
 #ifdef __SANITIZE_ADDRESS__
   const void* stack;

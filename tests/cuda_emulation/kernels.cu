@@ -110,7 +110,9 @@ __global__ void ReadUnwritten(float* to) {
   once = 1;
 }
 
-__global__ void LastWins(int* to) { *to = blockIdx.x * blockDim.x + threadIdx.x; }
+__global__ void LastWins(int* to) {
+  *to = blockIdx.x * blockDim.x + threadIdx.x;
+}
 
 __global__ void Increment(int* to) { atomicAdd(to, 1); }
 

@@ -48,12 +48,14 @@ REGISTER_LAYER_CLASS(Softmax);
 }
 """
 PACKAGES = ("openblas", "libglog", "gflags", "protobuf", "hdf5")
+WITHOUT_PACKAGE = "-lhdf5_hl -lboost_thread -lboost_filesystem -lboost_system"
 INCLUDE = re.compile(r'#\s*include\s*"(caffe/[^"]+)\.(?:hpp|cuh)"')
 REGISTRATION = re.compile(r"REGISTER_LAYER_CLASS\((\w+)\)")
 
 NINJA = """
 ninja_required_version = 1.5
-cxx = {launcher} g++ -std=gnu++17 -O1 -g1 -w -U_FORTIFY_SOURCE -pthread -DUSE_HDF5 {sanitizer} {includes}
+cxx = {launcher} g++ -std=gnu++17 -O1 -g1 -w -U_FORTIFY_SOURCE -pthread -DUSE_HDF5 {sanitizer} $
+  {includes}
 rule cxx
   command = $cxx -MD -MF $out.d -c $in -o $out
   depfile = $out.d
@@ -175,7 +177,7 @@ def ninja(sources, folders, sanitize):
         launcher=shutil.which("ccache") or "",
         sanitizer="-fsanitize=address,alignment -fno-sanitize-recover=all" if sanitize else "",
         includes=" ".join(f"-I{path}" for path in folders) + " " + packages("--cflags"),
-        libraries=packages("--libs") + " -lhdf5_hl -lboost_thread -lboost_filesystem -lboost_system",
+        libraries=f"{packages('--libs')} {WITHOUT_PACKAGE}",
     )
     objects = []
     for source in sorted(sources):

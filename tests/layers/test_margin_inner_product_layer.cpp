@@ -287,7 +287,8 @@ TYPED_TEST(MarginInnerProductLayerTest, TestRefusals) {
   this->label_.Reshape({3});
   EXPECT_DEATH(this->MakeLayer(), "one label for each input");
   this->margin()->set_gamma(-1);
-  EXPECT_DEATH(this->MakeLayer(), "base, gamma, power, lambda_min and iteration");
+  EXPECT_DEATH(this->MakeLayer(),
+      "base, gamma, power, lambda_min and iteration");
   this->margin()->clear_num_output();
   EXPECT_DEATH(this->MakeLayer(), "num_output is the number of classes");
 }

@@ -137,7 +137,9 @@ const int warpSize = 32;
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
-template <int kBytes, typename T> struct alignas(kBytes) CudaVector2 { T x, y; };
+template <int kBytes, typename T> struct alignas(kBytes) CudaVector2 {
+  T x, y;
+};
 template <int kBytes, typename T> struct alignas(kBytes) CudaVector4 {
   T x, y, z, w;
 };
