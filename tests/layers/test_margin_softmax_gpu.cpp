@@ -76,7 +76,7 @@ class GPUMarginSoftmaxTest : public GPUDeviceTest<Dtype> {
 
   static void ExpectClose(const vector<double>& expected,
       const vector<double>& found) {
-    double largest = 1;
+    double largest = 1e-3;
     for (size_t i = 0; i < expected.size(); ++i) {
       largest = std::max(largest, std::abs(expected[i]));
     }
