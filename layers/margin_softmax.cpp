@@ -233,13 +233,17 @@ void MarginSoftmax<Dtype>::Backward(const Dtype* unit, const Dtype* weight,
         weight_diff, desk);
   });
   if (feature_diff == NULL) { return; }
-  std::fill(feature_diff, feature_diff + static_cast<size_t>(rows_) * dim_,
-      Dtype(0));
+  // Not by the BLAS: its threads, once woken for a sum of this length, would
+  // wait for more work at the expense of the next pass's.
+  const size_t elements = static_cast<size_t>(rows_) * dim_;
+  std::fill(feature_diff, feature_diff + elements, Dtype(0));
   std::fill(by_scale, by_scale + rows_, Dtype(0));
   for (size_t part = 0; part < desks_.size(); ++part) {
-    caffe_axpy(rows_ * dim_, Dtype(1), desks_[part].feature_diff.data(),
-        feature_diff);
-    caffe_axpy(rows_, Dtype(1), desks_[part].by_scale.data(), by_scale);
+    const Desk& desk = desks_[part];
+    for (size_t k = 0; k < elements; ++k) {
+      feature_diff[k] += desk.feature_diff[k];
+    }
+    for (int i = 0; i < rows_; ++i) { by_scale[i] += desk.by_scale[i]; }
   }
 }
 
