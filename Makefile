@@ -3,6 +3,7 @@
 # make bench   how fast, how much memory: build/bench/head.md        (EXTRAS=torch)
 # make setup   what they need: packages, environment, built Caffe      (CUDA=pip|system|off, CUDA_ARCH=90)
 # make test-gpu-build     a GPU build with CUDA of PyPI, as far as this machine runs it
+# make test-cuda-emulation  the GPU half of our C++ tests on the CPU, kernels emulated
 # make test-other-python  pycaffe in a Python that is not the system's
 # eval "$(make -s env)"   puts its python, caffe and $CAFFE_ROOT on this shell
 
@@ -22,7 +23,7 @@ SETUP = PYTHONPATH=$(CURDIR)/python $(PYTHON) -m amcaffe.setup --cuda $(CUDA) \
 	$(if $(CUDA_ARCH),--cuda-arch $(CUDA_ARCH))
 ENV = eval "$$($(SETUP) --env)"
 
-.PHONY: setup env demo test bench test-gpu-build test-other-python clean
+.PHONY: setup env demo test bench test-gpu-build test-cuda-emulation test-other-python clean
 
 setup: bootstrap
 	@$(SETUP)
@@ -51,6 +52,9 @@ test-gpu-build: bootstrap
 	@$(ENV); python -m pytest tests/python/test_gpu_build.py tests/python/test_cuda_compiles.py \
 		tests/python/test_cudnn_algorithms.py tests/python/pycaffe
 	@$(ENV); python tests/run_gtests.py
+
+test-cuda-emulation: setup
+	@$(ENV); python tests/cuda_emulation/run.py --no-sanitizer --orders forward "shuffled:1 deferred"
 
 test-other-python: setup
 	@$(ENV); python tests/run_other_python.py
