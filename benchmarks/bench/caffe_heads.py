@@ -10,11 +10,11 @@ import tempfile
 import time
 
 import numpy as np
-
-from amcaffe import caffe_nets
 from amcaffe.errors import BuildError, InputError
-from amcaffe.prototxt import heads, text
-from amcaffe.prototxt.experiment import Experiment
+from amcaffe.host import pycaffe
+from amcaffe.nets import heads, text
+from amcaffe.nets.experiment import Experiment
+
 from bench import gpu
 from bench.problem import MARGIN, SAMPLE_RATE, SCALE, LeftOut, fill
 
@@ -25,11 +25,11 @@ FUSED = "MarginSoftmaxLoss"
 def import_caffe(device):
     """pycaffe, set to compute on "cpu" or "gpu". Raises LeftOut."""
     try:
-        caffe = caffe_nets.import_caffe()
+        caffe = pycaffe.import_caffe()
     except BuildError as error:
         raise LeftOut(f"{error.what}: {error.found}") from None
     try:
-        caffe_nets.use_device(caffe, 0 if device == "gpu" else None)
+        pycaffe.use_device(caffe, 0 if device == "gpu" else None)
     except InputError as error:
         raise LeftOut(error.what) from None
     return caffe

@@ -1,6 +1,6 @@
 """Time and memory against the number of classes, drawn as the reports are."""
 
-from amcaffe.report.plots import DASHES, Drawing
+from amcaffe.report.drawing import DASHES, Drawing
 
 
 def against_classes(records):

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from amcaffe.nets import heads, sphereface, text
+from amcaffe.nets.experiment import Experiment
 
-from amcaffe.prototxt import heads, nets, text
-from amcaffe.prototxt.experiment import Experiment
 from bench import gpu
 from bench.caffe_heads import import_caffe, require_fused
 from bench.problem import MARGIN, SCALE
@@ -27,7 +27,7 @@ class Training:
             net, solver = Path(folder, "net.prototxt"), Path(folder, "solver.prototxt")
             net.write_text(_net(experiment, margin))
             solver.write_text(
-                text.render(nets.solver(experiment, margin, str(net), str(Path(folder, "face"))))
+                text.render(sphereface.solver(experiment, margin, str(net), str(Path(folder, "face"))))
             )
             self._solver = caffe.SGDSolver(str(solver))
         self._net = self._solver.net
@@ -67,6 +67,6 @@ def _net(experiment, margin):
         ("name", "data"), ("type", "Input"), ("top", "data"), ("top", "label"),
         ("input_param", [("shape", [("dim", size) for size in shape]) for shape in shapes]),
     ])
-    fields = nets.train_test_net(experiment, margin)
+    fields = sphereface.train_test_net(experiment, margin)
     layers = [field for field in fields if field[0] == "layer" and ("name", "data") not in field[1]]
     return text.render([source, *layers])

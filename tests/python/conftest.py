@@ -87,8 +87,8 @@ class TinyFaces:
         self.render()
 
     def render(self, margins=("softmax", "am-softmax", "combined"), **changes):
+        from amcaffe.nets.experiment import Experiment
         from amcaffe.prototxt import render_files
-        from amcaffe.prototxt.experiment import Experiment
 
         values = dict(
             depth=4, channels=4, features=8, classes=self.CLASSES, size=(28, 24),

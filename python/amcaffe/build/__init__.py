@@ -11,8 +11,8 @@ from amcaffe.build.compile import ALL_TESTS, OUR_TESTS, build, build_pycaffe
 from amcaffe.build.configure import choose_cuda
 from amcaffe.build.environment import check_import, register
 from amcaffe.errors import BuildError
-from amcaffe.pycaffe_binding import BOOST, PYBIND11
-from amcaffe.tree import require_tree
+from amcaffe.host.pycaffe_binding import BOOST, PYBIND11
+from amcaffe.host.tree import require_tree
 
 CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
 

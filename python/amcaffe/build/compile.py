@@ -10,11 +10,11 @@ from pathlib import Path
 
 from amcaffe.build.configure import configure_options, drop_other_toolkit
 from amcaffe.build.logged import LOG_NAME, logged
-from amcaffe.cmake_cache import read_cache
 from amcaffe.errors import BuildError, TreeError
-from amcaffe.pycaffe_binding import OURS, PYBIND11, choose_binding, require_pybind11
-from amcaffe.toolchain import APT_HINT, generator, require_cmake
-from amcaffe.tree import MARK, require_tree
+from amcaffe.host.cmake_cache import read_cache
+from amcaffe.host.pycaffe_binding import OURS, PYBIND11, choose_binding, require_pybind11
+from amcaffe.host.toolchain import APT_HINT, generator, require_cmake
+from amcaffe.host.tree import MARK, require_tree
 
 MKLDNN = "cmake/MKLDNN.cmake"
 ALL_TESTS, OUR_TESTS = "all", "ours"

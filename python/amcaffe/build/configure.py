@@ -4,11 +4,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from amcaffe.cmake_cache import read_cache
-from amcaffe.cuda_wheels import wheel_toolkit
 from amcaffe.errors import BuildError
-from amcaffe.pycaffe_binding import PYBIND11
-from amcaffe.toolchain import Cuda, find_cuda
+from amcaffe.host.cmake_cache import read_cache
+from amcaffe.host.cuda_wheels import wheel_toolkit
+from amcaffe.host.pycaffe_binding import PYBIND11
+from amcaffe.host.toolchain import Cuda, find_cuda
 
 TOOLKIT = "CUDA_TOOLKIT_ROOT_DIR"
 

@@ -6,8 +6,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from amcaffe.data.files import atomic_write
 from amcaffe.errors import BuildError
-from amcaffe.files import atomic_write
 
 PTH_NAME = "amcaffe_pycaffe.pth"
 

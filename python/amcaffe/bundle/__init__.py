@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from amcaffe import cli
-from amcaffe.bundle.plan import plan_bundle
+from amcaffe.bundle.contents import plan_bundle
 from amcaffe.bundle.write import find_patchelf, require_place, write_bundle
 from amcaffe.errors import InputError, TreeError
 

@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 
 from amcaffe.bundle.closure import OPENED
-from amcaffe.bundle.plan import FORMAT, LIBRARIES
+from amcaffe.bundle.contents import FORMAT, LIBRARIES
 from amcaffe.bundle.tree_files import relocated
 from amcaffe.errors import BuildError, InputError
 from amcaffe.progress import Progress

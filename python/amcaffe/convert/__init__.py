@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 from amcaffe import cli
+from amcaffe.convert.conversion import convert
 from amcaffe.convert.forks import FORKS, fork_schema
 from amcaffe.convert.listing import listing
 from amcaffe.convert.modelfile import kind_of, open_model
-from amcaffe.convert.run import convert
 from amcaffe.convert.schema import read_proto
 from amcaffe.errors import InputError
-from amcaffe.tree_layers import registered_types
+from amcaffe.host.tree_layers import registered_types
 
 
 def main(argv):

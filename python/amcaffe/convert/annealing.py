@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from typing import Tuple
 
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.convert.modelfile import MODEL, STATE, broken, kind_of
 from amcaffe.errors import InputError
 

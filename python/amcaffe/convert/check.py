@@ -1,6 +1,6 @@
 """Does a file read under a schema, and under which fork's does it?"""
 
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.convert.forks import FORKS, fork_schema
 from amcaffe.convert.transcode import Transcoder
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Dict, List
 
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.convert.check import check, fitting
 from amcaffe.convert.modelfile import MODEL, STATE, shown
 

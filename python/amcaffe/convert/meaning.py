@@ -1,6 +1,6 @@
 """Can a field's value be carried from one schema to another, and what becomes of a number?"""
 
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.convert.schema import UNSTATED, WIRE_TYPES
 
 _RANGES = {

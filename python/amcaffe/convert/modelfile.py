@@ -4,7 +4,7 @@ import mmap
 import os
 import stat
 
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.errors import InputError
 
 MODEL, STATE = "NetParameter", "SolverState"

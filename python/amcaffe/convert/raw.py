@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from amcaffe import wire
+from amcaffe.convert import wire
 
 _FIELDS = {
     ("raw_data", "FLOAT"): "data",

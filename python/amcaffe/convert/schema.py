@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict
 
-from amcaffe import wire
+from amcaffe.convert import wire
+from amcaffe.convert.wire import FIXED32, FIXED64, LENGTH, VARINT
 from amcaffe.errors import InputError, TreeError
-from amcaffe.proto_parse import parse, tokens_of
-from amcaffe.tree import PROTO
-from amcaffe.wire import FIXED32, FIXED64, LENGTH, VARINT
+from amcaffe.host.proto_parse import parse, tokens_of
+from amcaffe.host.tree import PROTO
 
 WIRE_TYPES = {
     **dict.fromkeys(("int32", "int64", "uint32", "uint64", "sint32", "sint64", "bool"), VARINT),
@@ -113,7 +113,7 @@ def read_proto(path):
     if path.is_dir():
         path = path / PROTO
     try:
-        text = path.read_bytes().decode("latin-1")  # as amcaffe.tree: every byte a character
+        text = path.read_bytes().decode("latin-1")  # as amcaffe.host.tree: every byte a character
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}",

@@ -7,7 +7,7 @@ input, weights above all. A walk under one and the same schema checks a file, an
 from dataclasses import dataclass
 from typing import List, Optional
 
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.convert.meaning import number_map, other_meaning
 from amcaffe.convert.modelfile import shown
 from amcaffe.convert.output import Output

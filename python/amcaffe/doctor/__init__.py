@@ -6,13 +6,13 @@ Needs nothing but Python. Status 0: a build can start. Status 1: something is mi
 import os
 
 from amcaffe import cli
-from amcaffe.cmake_cache import read_cache
+from amcaffe.doctor.caffe_root import find_shadows, find_tree
 from amcaffe.doctor.finding import NOTE, OK, STOPPING, Finding, commands
 from amcaffe.doctor.gpu import find_gpu
 from amcaffe.doctor.libraries import find_libraries
 from amcaffe.doctor.pythons import find_binding, find_python
 from amcaffe.doctor.tools import find_tools
-from amcaffe.doctor.trees import find_shadows, find_tree
+from amcaffe.host.cmake_cache import read_cache
 
 
 def main(argv):

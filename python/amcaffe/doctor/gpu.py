@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from amcaffe.doctor.finding import ABSENT, NOTE, OK, Finding, first_line, output
-from amcaffe.toolchain import find_cuda
+from amcaffe.host.toolchain import find_cuda
 
 # In a process of its own: a broken driver must not take the doctor with it.
 _DRIVER = """

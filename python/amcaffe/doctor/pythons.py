@@ -13,7 +13,7 @@ from amcaffe.doctor.finding import MISSING, NOTE, OK, PROBLEM, Finding, is_manag
 from amcaffe.doctor.libraries import protoc_version, release
 from amcaffe.doctor.tools import library_folders
 from amcaffe.errors import BuildError
-from amcaffe.pycaffe_binding import PYBIND11, choose_binding
+from amcaffe.host.pycaffe_binding import PYBIND11, choose_binding
 
 OLDEST = (3, 9)
 NEEDED = ("numpy", "protobuf", "scikit-image", "scipy", "six")  # what `import caffe` loads

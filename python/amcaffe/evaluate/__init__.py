@@ -1,16 +1,16 @@
 """`python -m amcaffe.evaluate PROTOCOL`: what features are worth, by a named protocol."""
 
 from amcaffe import cli
-from amcaffe.evaluate import pairs
+from amcaffe.evaluate import pair_verification
 
-PROTOCOLS = {"pairs": pairs}
+PROTOCOLS = {"pairs": pair_verification}
 
 
 def main(argv):
     parser = cli.parser(
         "evaluate",
         "Measure features: a table here; JSON, plots and an HTML report in a folder.",
-        pairs.EXAMPLE,
+        pair_verification.EXAMPLE,
     )
     protocols = parser.add_subparsers(metavar="PROTOCOL", required=True)
     for name, protocol in PROTOCOLS.items():

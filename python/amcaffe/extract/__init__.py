@@ -1,8 +1,8 @@
 """Features of a list of images: a net, its weights, and the mirror merged in."""
 
 from amcaffe import cli
-from amcaffe.extract.merge import MERGES
-from amcaffe.extract.run import Options, extract
+from amcaffe.extract.extraction import Options, extract
+from amcaffe.nets.mirror import MERGES
 
 __all__ = ["Options", "extract", "main"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amcaffe.files import atomic_write
+from amcaffe.data.files import atomic_write
 
 
 class Partial:

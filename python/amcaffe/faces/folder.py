@@ -9,9 +9,9 @@ from pathlib import Path
 
 import cv2
 
+from amcaffe.data.files import atomic_write
 from amcaffe.errors import InputError
 from amcaffe.faces import head, render, skin, traits
-from amcaffe.files import atomic_write
 from amcaffe.progress import Progress
 
 SETTINGS = "faces.json"

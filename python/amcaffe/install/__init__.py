@@ -5,13 +5,13 @@ import textwrap
 
 from amcaffe import cli
 from amcaffe.errors import TreeError
-from amcaffe.install import report, transaction
+from amcaffe.host.tree import require_tree
+from amcaffe.install import messages, transaction
 from amcaffe.install.choices import Choices
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.host_layers import HOST_LAYERS
 from amcaffe.install.plan import plan_install, plan_uninstall
 from amcaffe.install.status import EXIT_STATUS, status_of
-from amcaffe.tree import require_tree
 
 
 class _ListEdits(argparse.Action):
@@ -43,7 +43,7 @@ def main(argv):
     with transaction.locked(tree):
         if arguments.check:
             status, details = status_of(tree)
-            report.status(tree, status, details)
+            messages.status(tree, status, details)
             return EXIT_STATUS[status]
         if transaction.interrupted(tree) and arguments.dry_run:
             raise TreeError(
@@ -51,7 +51,7 @@ def main(argv):
                 hint="run this without --dry-run; nothing was changed",
             )
         if not arguments.dry_run:
-            report.recovered(transaction.recover(tree))
+            messages.recovered(transaction.recover(tree))
         if arguments.uninstall:
             plan = plan_uninstall(tree)
         else:
@@ -60,14 +60,14 @@ def main(argv):
             print(f"nothing to do: nothing of amcaffe is installed in {tree.root}")
             return 0
         if arguments.dry_run:
-            report.dry_run(plan)
+            messages.dry_run(plan)
             return 0
         if plan.changes:
             transaction.apply(tree, plan.changes, plan.make, plan.remove)
     if arguments.uninstall:
-        report.uninstalled(tree, plan)
+        messages.uninstalled(tree, plan)
     else:
-        report.installed(tree, plan, arguments.tree)
+        messages.installed(tree, plan, arguments.tree)
     return 0
 
 

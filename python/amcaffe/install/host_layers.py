@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple
 
+from amcaffe.host.tree import without_comments
 from amcaffe.install.edits import BEGIN, END, Span
-from amcaffe.tree import without_comments
 
 
 @dataclass(frozen=True)

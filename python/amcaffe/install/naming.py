@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from amcaffe.tree_layers import snake
+from amcaffe.host.tree_layers import snake
 
 
 def renamed(text, names):

@@ -3,8 +3,8 @@
 import re
 import subprocess
 
+from amcaffe.host.tree import PROTO, STALE_HEADERS, without_comments
 from amcaffe.install.proto_merge import FREELY_NUMBERED
-from amcaffe.tree import PROTO, STALE_HEADERS, without_comments
 
 MODULE = "python/caffe/proto/caffe_pb2.py"
 PROJECTS = ("*/*.vcxproj", "*/*/*.vcxproj")

@@ -11,13 +11,16 @@ from typing import Dict, List, Optional
 
 from amcaffe import __version__
 from amcaffe.errors import TreeError
+from amcaffe.host.resources import resource_dir
+from amcaffe.host.tree import PROTO, require_our_interface
+from amcaffe.host.tree_layers import layers_of
 from amcaffe.install import notices, proto_merge
 from amcaffe.install.choices import Choices, require_known, require_layers
 from amcaffe.install.edits import BEGIN, apply_spans, digest
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.host_layers import HOST_LAYERS
 from amcaffe.install.naming import renamed
-from amcaffe.install.package import load_package
+from amcaffe.install.own_layers import load_package
 from amcaffe.install.record import (
     MANIFEST,
     HostFile,
@@ -28,9 +31,6 @@ from amcaffe.install.record import (
 )
 from amcaffe.install.selection import Host, select
 from amcaffe.install.sources import is_marked
-from amcaffe.resources import resource_dir
-from amcaffe.tree import PROTO, require_our_interface
-from amcaffe.tree_layers import layers_of
 
 ADDITION = "proto/toadd.proto"
 EDIT_NAMES = tuple(edit.name for edit in HOST_EDITS) + tuple(layer.name for layer in HOST_LAYERS)

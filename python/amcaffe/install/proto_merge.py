@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Dict, List
 
 from amcaffe.errors import TreeError
+from amcaffe.host.proto_parse import parse
 from amcaffe.install.edits import BEGIN, END, Span
 from amcaffe.install.host_layers import HOST_LAYERS
-from amcaffe.proto_parse import parse
 
 NAME = "proto"
 FREELY_NUMBERED = "LayerParameter"

@@ -4,15 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import Dict, List, Set
 
 from amcaffe.errors import TreeError
+from amcaffe.host.proto_parse import parse
+from amcaffe.host.tree import PROTO
+from amcaffe.host.tree_layers import snake
 from amcaffe.install.edits import Span
 from amcaffe.install.host_layers import HOST_LAYERS, fit
 from amcaffe.install.naming import renamed, renamed_path
-from amcaffe.install.package import needed
+from amcaffe.install.own_layers import needed
 from amcaffe.install.proto_merge import FREELY_NUMBERED, difference, line_of, type_of
 from amcaffe.install.sources import PYCAFFE, is_marked, lacking_headers
-from amcaffe.proto_parse import parse
-from amcaffe.tree import PROTO
-from amcaffe.tree_layers import snake
 
 
 @dataclass

@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from amcaffe.errors import AmcaffeError
-from amcaffe.resources import resource_dir
-from amcaffe.tree import MARK, without_comments
+from amcaffe.host.resources import resource_dir
+from amcaffe.host.tree import MARK, without_comments
 
 MARK_IN_CMAKE = b"# installed by amcaffe"
 LAYERS, TESTS, CMAKE = "layers", "tests/layers", "cmake"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from amcaffe.data.files import atomic_write
 from amcaffe.errors import InputError
-from amcaffe.files import atomic_write
 from amcaffe.plot.curves import a_softmax_curve, farthest, margin_curve
-from amcaffe.plot.figure import margin_figure
+from amcaffe.plot.margin_figure import margin_figure
 
 SUMMARY = "target-logit curves of the margins, with the decision margin marked"
 EXAMPLE = "python -m amcaffe.plot margins --margin 1,0,0.35 --margin 1,0.5,0,clamp --out m.png"

@@ -1,78 +1,19 @@
-"""Render solvers and nets from one description (experiment.Experiment)."""
+"""Render solvers and nets from one description (nets.experiment.Experiment)."""
 
-import dataclasses
-import shlex
 from pathlib import Path
 
 from amcaffe import cli
+from amcaffe.data.files import atomic_write
 from amcaffe.errors import InputError
-from amcaffe.files import atomic_write
-from amcaffe.prototxt import nets, text
-from amcaffe.prototxt.experiment import (
+from amcaffe.nets.experiment import (
     A_SOFTMAX_MAX_ITER,
     BACKENDS,
     MAX_ITER,
     UNITS,
     Experiment,
 )
-from amcaffe.prototxt.heads import A_SOFTMAX_TYPES, MARGINS
-
-DEFAULT_MARGINS = (
-    "softmax", "normface", "am-softmax", "arcface", "combined", "am-softmax-wo-fn", "a-softmax",
-    "am-softmax-fused",
-)  # fmt: skip
-
-
-def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
-    """Every file of an experiment.
-
-    Args:
-        experiment: Experiment.
-        out: folder that they will lie in, as the solvers are to name their nets:
-            relative to where Caffe will be started.
-        margins: heads, of heads.MARGINS; each gives a solver and a net, all share one deploy net.
-    Returns: dict of file name -> text.
-    """
-    first = f"# rendered by: {command(experiment, out, margins)}\n"
-    folder = Path(out).as_posix()
-    files = {}
-    for margin in margins:
-        suffix = _suffix(margin)
-        net = f"face_train_test{suffix}.prototxt"
-        files[f"face_solver{suffix}.prototxt"] = nets.solver(
-            experiment,
-            margin,
-            net if folder == "." else f"{folder}/{net}",
-            experiment.snapshot_prefix + suffix,
-        )
-        files[net] = nets.train_test_net(experiment, margin)
-    files["face_deploy.prototxt"] = nets.deploy_net(experiment)
-    return {name: first + text.render(fields) for name, fields in files.items()}
-
-
-def command(experiment, out, margins):
-    """The command line that renders these files again."""
-    words = ["python", "-m", "amcaffe.prototxt", "--out", Path(out).as_posix()]
-    if tuple(margins) != DEFAULT_MARGINS:
-        words += ["--margin", *margins]
-    for field in dataclasses.fields(Experiment):
-        value, flag = getattr(experiment, field.name), "--" + field.name.replace("_", "-")
-        if value == field.default:
-            continue
-        if isinstance(value, bool):
-            words.append(flag if value else "--no-" + flag[2:])
-        elif field.name == "size":
-            words += [flag, "{}x{}".format(*value)]
-        elif isinstance(value, tuple):
-            words += [flag, *map(str, value)]
-        else:
-            words += [flag, str(value)]
-    return " ".join(map(shlex.quote, words))
-
-
-def _suffix(margin):
-    """Of the file names: none for AM-Softmax, `_fused` for am-softmax-fused, `_arcface`."""
-    return f"_{margin}".replace("_am-softmax", "").replace("-", "_")
+from amcaffe.nets.heads import A_SOFTMAX_TYPES, MARGINS
+from amcaffe.nets.rendering import DEFAULT_MARGINS, render_files
 
 
 def main(argv):

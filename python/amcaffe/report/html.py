@@ -3,7 +3,7 @@
 import base64
 from html import escape
 
-from amcaffe.files import atomic_write
+from amcaffe.data.files import atomic_write
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1c1e21; --soft: #5b6168;

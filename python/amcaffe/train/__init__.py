@@ -1,7 +1,7 @@
 """Train a net with pycaffe: progress, metrics, snapshots, resume."""
 
 from amcaffe import cli
-from amcaffe.train.run import Options, train
+from amcaffe.train.training import Options, train
 
 __all__ = ["Options", "main", "train"]
 

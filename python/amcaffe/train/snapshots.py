@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from amcaffe.caffe_nets import compare_weights, read_blob_shape, read_weights
 from amcaffe.errors import InputError
+from amcaffe.nets.weights import compare_weights, read_blob_shape, read_weights
 
 _TWO_HISTORIES = ("adam", "adadelta")  # solver types that keep two blobs a weight
 
@@ -41,7 +41,7 @@ def find(prefix):
 def check(snapshot, shapes, history):
     """Raise InputError unless both files are whole and of this net.
 
-    shapes: of caffe_nets.net_shapes. history: of history_shapes.
+    shapes: of nets.weights.net_shapes. history: of history_shapes.
     """
     compare_weights(snapshot.model, read_weights(snapshot.model), shapes, whole=True)
     state = _read_state(snapshot.state)

@@ -89,7 +89,7 @@ def test_the_products_are_those_of_the_head(head_of_products):
             return array
         return column_major(array.address, shape[1], shape[1], shape[0], 0).T
 
-    n, d, c = SHAPE.batch, SHAPE.dim, SHAPE.classes
+    d, c = SHAPE.dim, SHAPE.classes
     weight = np.zeros((c, d), np.float32)
     feature, _ = fill(weight, SHAPE)
     head.clear()

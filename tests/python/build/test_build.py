@@ -5,13 +5,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import pytest
-from standins import HOST, write_files
-
 import amcaffe
+import pytest
 from amcaffe.build import compile, configure, environment, logged, main
 from amcaffe.errors import BuildError, TreeError
-from amcaffe.toolchain import Cuda
+from amcaffe.host.toolchain import Cuda
+from standins import HOST, write_files
 
 CPU = Cuda(None, "no CUDA toolkit found")
 

@@ -4,15 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-from amcaffe.bundle import main, plan, write
-from amcaffe.bundle.elf import is_elf, read_elf
+from amcaffe.bundle import contents, main, write
+from amcaffe.bundle.contents import plan_bundle
+from amcaffe.bundle.elf import read_elf
 from amcaffe.bundle.interpreter import Python
-from amcaffe.bundle.plan import plan_bundle
 from amcaffe.bundle.write import MANIFEST, require_place, write_bundle
 from amcaffe.errors import BuildError, InputError, TreeError
 
@@ -25,7 +23,7 @@ def small_python(monkeypatch):
         own = Path(pycaffe, "caffe").iterdir()
         return Python({f"lib/packages/caffe/{path.name}": path for path in own}, "lib/packages")
 
-    monkeypatch.setattr(plan, "collect_python", collect)
+    monkeypatch.setattr(contents, "collect_python", collect)
 
 
 def listing(folder):

@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-
 from amcaffe.bundle.closure import find_closure
 from amcaffe.errors import BuildError
 

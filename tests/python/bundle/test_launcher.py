@@ -4,7 +4,6 @@ import platform
 import subprocess
 
 import pytest
-
 from amcaffe.bundle.launcher import launcher
 
 LOADER = "/bin/sh"  # any program that is there

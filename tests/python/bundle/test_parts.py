@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from amcaffe.bundle import main
 from amcaffe.bundle.interpreter import collect_python, distribution_files
 from amcaffe.bundle.packages import packages_of
 from amcaffe.bundle.tree_files import relocated
-from amcaffe.cmake_cache import read_cache
 from amcaffe.errors import InputError
+from amcaffe.host.cmake_cache import read_cache
 
 
 def test_an_empty_path_is_not_taken_for_the_current_folder():

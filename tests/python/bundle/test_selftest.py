@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from amcaffe.bundle import elf, main, selftest
 
 DRIVER = """

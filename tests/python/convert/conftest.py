@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from amcaffe.convert.schema import read_schema
 
 

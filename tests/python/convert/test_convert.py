@@ -4,12 +4,11 @@ import os
 
 import numpy as np
 import pytest
-
 from amcaffe.convert import main, schema_of
+from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.forks import fork_schema
-from amcaffe.convert.run import convert, plan
 from amcaffe.errors import InputError
-from amcaffe.tree_layers import registered_types
+from amcaffe.host.tree_layers import registered_types
 
 NET = """
 name: "net"

@@ -3,11 +3,10 @@
 import struct
 
 import pytest
-
-from amcaffe import wire
+from amcaffe.convert import wire
 from amcaffe.convert.annealing import missing_counts
+from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.forks import fork_schema
-from amcaffe.convert.run import convert, plan
 from amcaffe.convert.schema import read_schema
 
 OURS = read_schema(

@@ -6,16 +6,15 @@ import random
 import resource
 
 import pytest
-
 from amcaffe.convert.check import check
+from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.forks import fork_schema
-from amcaffe.convert.layers import LayerTranscoder
+from amcaffe.convert.layer_transcoder import LayerTranscoder
 from amcaffe.convert.listing import listing
 from amcaffe.convert.modelfile import kind_of, open_model
-from amcaffe.convert.run import convert, plan
 from amcaffe.convert.schema import read_schema
+from amcaffe.convert.wire import packed, tag, varint
 from amcaffe.errors import AmcaffeError, InputError
-from amcaffe.wire import packed, tag, varint
 
 UPSTREAM, HAPPYNEAR = fork_schema("upstream"), fork_schema("happynear")
 
@@ -90,7 +89,7 @@ def test_nesting_has_an_end():
 
 
 def test_a_result_that_protobuf_would_not_read(monkeypatch):
-    monkeypatch.setattr("amcaffe.wire.MAX_FILE", len(MODEL) - 1)
+    monkeypatch.setattr("amcaffe.convert.wire.MAX_FILE", len(MODEL) - 1)
     assert "would be too long for protobuf" in refusal(MODEL)
 
 

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-
 from amcaffe.convert import main
 from amcaffe.convert.forks import fork_schema
 from amcaffe.convert.listing import listing
 from amcaffe.convert.modelfile import MODEL, STATE
-from amcaffe.wire import packed, tag, varint
+from amcaffe.convert.wire import packed, tag, varint
 
 MTCNN = Path(__file__).parents[4] / "shared/data/mtcnn"
 

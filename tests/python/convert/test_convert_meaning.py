@@ -3,12 +3,11 @@
 import struct
 
 import pytest
-
-from amcaffe.convert.layers import LayerTranscoder
-from amcaffe.convert.run import convert, plan
+from amcaffe.convert.conversion import convert, plan
+from amcaffe.convert.layer_transcoder import LayerTranscoder
 from amcaffe.convert.schema import read_schema
+from amcaffe.convert.wire import packed, tag, varint
 from amcaffe.errors import AmcaffeError, InputError
-from amcaffe.wire import packed, tag, varint
 
 PROTO = """
 message NetParameter {{ optional string name = 1; repeated LayerParameter layer = 100; }}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
+from amcaffe.data.features import save_features
 from amcaffe.errors import InputError
 from amcaffe.evaluate import main
-from amcaffe.features import save_features
-from amcaffe.report.plots import Drawing
-from amcaffe.verification import pair_scores, tar_at_far, unit_rows
+from amcaffe.protocols.scores import pair_scores, unit_rows
+from amcaffe.protocols.tally import tar_at_far
+from amcaffe.report.drawing import Drawing
 
 ATT_FACES = Path(__file__).parents[4] / "shared" / "data" / "att_faces"
 FILES = ["report.html", "report.json", "roc.png", "scores.png"]

@@ -11,12 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import TinyFaces, step_environment
-
+from amcaffe.data.features import load_features
 from amcaffe.errors import InputError
-from amcaffe.features import load_features
-from amcaffe.prototxt import nets, text
-from amcaffe.prototxt.experiment import Experiment
+from amcaffe.nets import sphereface, text
+from amcaffe.nets.experiment import Experiment
+from conftest import TinyFaces, step_environment
 
 pytestmark = pytest.mark.usefixtures("stock_caffe")
 
@@ -27,7 +26,7 @@ EXPERIMENT = Experiment(depth=4, channels=4, features=8, classes=6, size=(28, 24
 def plain_deploy():
     """The deploy net from data to fc5, without layers of ours: any Caffe runs it."""
     kept = []
-    for field, layer in nets.deploy_net(EXPERIMENT)[1:]:
+    for field, layer in sphereface.deploy_net(EXPERIMENT)[1:]:
         if dict(layer)["type"] in ("Input", "Convolution", "PReLU", "InnerProduct"):
             kept.append((field, [
                 (name, "data" if (name, value) == ("bottom", "concat_data") else value)
@@ -45,7 +44,7 @@ class Extraction:
         self.faces = TinyFaces(folder)
         self.folder = self.faces.folder
         (self.folder / "deploy.prototxt").write_text(plain_deploy())
-        (self.folder / "face_deploy.prototxt").write_text(text.render(nets.deploy_net(EXPERIMENT)))
+        (self.folder / "face_deploy.prototxt").write_text(text.render(sphereface.deploy_net(EXPERIMENT)))
         self.net = caffe.Net(str(self.folder / "deploy.prototxt"), caffe.TEST)
         random = np.random.default_rng(5)
         for blobs in self.net.params.values():
@@ -347,7 +346,7 @@ def test_an_output_that_cannot_be_written_is_refused(extraction, out, complaint)
 
 
 def test_rows_of_zeros_are_normalised_to_zeros():
-    from amcaffe.extract.merge import normalize
+    from amcaffe.nets.mirror import normalize
 
     features = normalize(np.array([[0, 0], [3e-30, 4e-30], [3e18, 4e18]], np.float32))
     np.testing.assert_allclose(features, [[0, 0], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6)

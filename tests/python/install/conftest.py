@@ -3,11 +3,10 @@
 import os
 
 import pytest
-from standins import HOST, PROJECT, PROTO, SCALE, write_files
-
-from amcaffe import resources
+from amcaffe.host import resources
 from amcaffe.install import main
 from amcaffe.install.sources import own_sources
+from standins import HOST, PROJECT, PROTO, SCALE, write_files
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 import json
 
 import pytest
-from standins import MARK, edit, mtimes, snapshot, write_files
-
 from amcaffe.errors import InputError
 from amcaffe.install import disk, main, transaction
 from amcaffe.install.choices import Choices, from_dict
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.host_layers import HOST_LAYERS
+from standins import MARK, edit, mtimes, snapshot, write_files
 
 PROTO = "src/caffe/proto/caffe.proto"
 

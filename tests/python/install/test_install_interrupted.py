@@ -7,11 +7,10 @@ import warnings
 from pathlib import Path
 
 import pytest
-from standins import MARK, edit, owners, snapshot, write_files
-
 from amcaffe.errors import TreeError
+from amcaffe.host.tree import CaffeTree
 from amcaffe.install import disk, transaction
-from amcaffe.tree import CaffeTree
+from standins import MARK, edit, owners, snapshot, write_files
 
 # What Python reports (sys.addaudithook) of a process that changes files, whoever calls.
 CHANGES = {

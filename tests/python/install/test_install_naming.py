@@ -3,10 +3,10 @@
 import re
 
 import pytest
-
-from amcaffe.install.naming import renamed, renamed_path, snake
-from amcaffe.install.package import load_package
-from amcaffe.resources import resource_dir
+from amcaffe.host.resources import resource_dir
+from amcaffe.host.tree_layers import snake
+from amcaffe.install.naming import renamed, renamed_path
+from amcaffe.install.own_layers import load_package
 
 PACKAGE = load_package()
 PROTO = (resource_dir("proto") / "toadd.proto").read_text()

@@ -5,12 +5,11 @@ import shutil
 import subprocess
 
 import pytest
-from standins import ADDITION, PROTO
-
 from amcaffe.errors import TreeError
+from amcaffe.host.proto_parse import parse
 from amcaffe.install.edits import apply_spans, reverse
 from amcaffe.install.proto_merge import merge
-from amcaffe.proto_parse import parse
+from standins import ADDITION, PROTO
 
 
 def merged(host=PROTO, addition=ADDITION, recorded=None):

@@ -5,12 +5,11 @@ import shutil
 import subprocess
 
 import pytest
-from standins import mtimes, snapshot
-
+from amcaffe.host.tree import PROTO, CaffeTree
 from amcaffe.install import main
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.record import load
-from amcaffe.tree import PROTO, CaffeTree
+from standins import mtimes, snapshot
 
 # What upstream's last commit does not have, and forks do.
 NOT_IN_UPSTREAM = {

@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from standins import HOST, MARK, TARGETS, edit, mtimes, owners, snapshot, write_files
-
 from amcaffe.errors import AmcaffeError, TreeError
 from amcaffe.install import disk, main
+from standins import HOST, MARK, TARGETS, edit, mtimes, owners, snapshot, write_files
 
 
 def refused(install, *arguments):
@@ -434,7 +433,7 @@ def test_a_tree_of_another_user_is_refused(install, tree, project):
     """In a process that may read but not write; as root every tree can be written."""
     python = Path(sys.modules["amcaffe"].__file__).parents[1]
     script = (
-        "import os, sys, pathlib; import amcaffe.resources as r; import amcaffe.install as i\n"
+        "import os, sys, pathlib; import amcaffe.host.resources as r; import amcaffe.install as i\n"
         "from amcaffe import cli\n"
         f"r.PACKAGE = pathlib.Path({str(project / 'python/amcaffe')!r})\n"
         f"os.setuid(65534); sys.exit(cli.run('install', i.main, [{str(tree)!r}]))"

@@ -4,10 +4,9 @@ import re
 import subprocess
 
 import pytest
-from standins import mtimes, snapshot, write_files
-
 from amcaffe.errors import TreeError
-from amcaffe.proto_parse import parse
+from amcaffe.host.proto_parse import parse
+from standins import mtimes, snapshot, write_files
 
 PROTO = "src/caffe/proto/caffe.proto"
 OURS = {
@@ -321,7 +320,7 @@ def test_numbers_that_are_taken_in_any_notation_move_to_our_block(
     moved = ("flip_param", "normalize_param", "label_specific_add_param")
     assert [found[name] for name in moved] == [4006, 4007, 4008]
     assert found["combined_margin_param"] == 4002 and found["y"] == 212
-    assert f"LayerParameter.flip_param = 4006, as 212 is of y" in notes(capsys, "field number")
+    assert "LayerParameter.flip_param = 4006, as 212 is of y" in notes(capsys, "field number")
 
 
 def test_an_inner_product_made_by_a_factory_is_left_out(

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from standins import edit
-
 from amcaffe.build.compile import our_tests
+from standins import edit
 
 TESTS = Path(__file__).parents[2]
 

@@ -11,8 +11,8 @@ _core = pytest.importorskip(
 
 from amcaffe.errors import InputError
 from amcaffe.plot import curves, main, margins
-from amcaffe.plot.figure import margin_figure
-from amcaffe.report.plots import LIGHT
+from amcaffe.plot.margin_figure import margin_figure
+from amcaffe.report.drawing import LIGHT
 
 OTHER = np.linspace(1, 179, 90)
 MAGIC = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}

@@ -4,8 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-
-from amcaffe.prototxt.heads import COSINES, MARGINS
+from amcaffe.nets.heads import COSINES, MARGINS
 
 ROWS, FEATURES = 12, 8  # of TinyFaces' nets
 M = 0.35

@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from amcaffe import prototxt
 from amcaffe.errors import InputError
-from amcaffe.prototxt import render_files, text
-from amcaffe.prototxt.experiment import UNITS, Experiment
-from amcaffe.prototxt.heads import MARGINS
+from amcaffe.nets import text
+from amcaffe.nets.experiment import UNITS, Experiment
+from amcaffe.nets.heads import MARGINS
+from amcaffe.nets.rendering import render_files
 
 ROOT = Path(__file__).parents[3]
 
@@ -203,21 +203,20 @@ def test_an_lmdb_cannot_be_resized():
 
 
 def test_the_committed_files_parse_and_name_only_known_layers(patched_caffe):
+    from amcaffe.nets import reading
     from caffe.proto import caffe_pb2
-
-    from amcaffe import caffe_nets
 
     for path in (ROOT / "prototxt").glob("*.prototxt"):
         if "solver" in path.name:
-            solver = caffe_nets.read_solver(path)
+            solver = reading.read_solver(path)
             assert (ROOT / solver.net).is_file()
             assert list(solver.stepvalue) == [16000, 24000, 28000]
             continue
-        net = caffe_nets.read_net(path)
+        net = reading.read_net(path)
         phases = [caffe_pb2.TEST] if "deploy" in path.name else [caffe_pb2.TRAIN, caffe_pb2.TEST]
         for phase in phases:
-            layers = caffe_nets.layers_in(net, phase)
-            caffe_nets.check_layers(patched_caffe, path, net, layers)
+            layers = reading.layers_in(net, phase)
+            reading.check_layers(patched_caffe, path, net, layers)
 
 
 def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(patched_caffe, tiny_faces):

@@ -5,11 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-from amcaffe import report
+from amcaffe.data.metrics import read_metrics
 from amcaffe.errors import InputError
-from amcaffe.report.plots import DARK, LIGHT
-from amcaffe.verification import tally, verify
+from amcaffe.protocols.tally import tally
+from amcaffe.protocols.verification import verify
+from amcaffe.report.drawing import DARK, LIGHT
+from amcaffe.report.html import facts, paragraph, picture, section, table, write_report
+from amcaffe.report.photographs import gallery, portrait
+from amcaffe.report.training_plot import STATISTICS, training_plot
+from amcaffe.report.verification_plots import roc_plot, score_plot
+from amcaffe.report.verification_sections import protocol_section, result_sections
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & $x_1$"
 VOID = {"meta", "img", "source"}
@@ -74,7 +79,7 @@ def drawn(drawing):
 
 def write(tmp_path, *sections, title="Title", lede="Lede."):
     path = tmp_path / "report.html"
-    report.write_report(path, title, lede, *sections)
+    write_report(path, title, lede, *sections)
     return path.read_text(encoding="utf-8")
 
 
@@ -88,16 +93,16 @@ def write_whole_page(tmp_path, results, curves):
     cv2.imwrite(str(tmp_path / "a&b.png"), np.full((200, 100, 3), 80, np.uint8))
     return write(
         tmp_path,
-        *report.result_sections(results),
-        report.section(
+        *result_sections(results),
+        section(
             HOSTILE,
-            report.paragraph(HOSTILE),
-            report.facts({HOSTILE: HOSTILE, "images": 3}),
-            report.table(HOSTILE, [HOSTILE, "b"], [[HOSTILE, HOSTILE]]),
-            report.picture(report.training_plot(curves), HOSTILE, HOSTILE),
-            report.gallery(HOSTILE, [(["a&b.png"], HOSTILE, HOSTILE)], tmp_path),
+            paragraph(HOSTILE),
+            facts({HOSTILE: HOSTILE, "images": 3}),
+            table(HOSTILE, [HOSTILE, "b"], [[HOSTILE, HOSTILE]]),
+            picture(training_plot(curves), HOSTILE, HOSTILE),
+            gallery(HOSTILE, [(["a&b.png"], HOSTILE, HOSTILE)], tmp_path),
         ),
-        report.protocol_section(results, (HOSTILE,), HOSTILE),
+        protocol_section(results),
         title=HOSTILE,
         lede=HOSTILE,
     )
@@ -156,12 +161,12 @@ def test_the_same_sections_give_the_same_page(tmp_path, whole_page, results, cur
 def test_a_page_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write .*file/report.html"):
-        report.write_report(tmp_path / "file" / "report.html", "Title", "Lede.")
+        write_report(tmp_path / "file" / "report.html", "Title", "Lede.")
 
 
 def test_the_roc_plot_shows_the_rates_that_are_reported(results):
     tallies = {name: result.tally for name, result in results.items()}
-    axes = drawn(report.roc_plot(tallies, (0.1, 0.0001))).axes[0]
+    axes = drawn(roc_plot(tallies, (0.1, 0.0001))).axes[0]
     for k, result in enumerate(results.values()):
         curve, marks = axes.lines[2 * k], axes.lines[2 * k + 1]
         assert marks.get_xdata().tolist() == [0.1]  # 1650 impostor pairs do not resolve 0.0001
@@ -175,7 +180,7 @@ def test_the_roc_plot_shows_the_rates_that_are_reported(results):
 
 def test_runs_differ_in_their_dashes_as_well_as_in_colour(results):
     tallies = {name: result.tally for name, result in results.items()}
-    one, _, other, _ = drawn(report.roc_plot(tallies, (0.1,))).axes[0].lines
+    one, _, other, _ = drawn(roc_plot(tallies, (0.1,))).axes[0].lines
     assert one.get_color() != other.get_color()
     assert one.get_linestyle() != other.get_linestyle()
 
@@ -183,15 +188,15 @@ def test_runs_differ_in_their_dashes_as_well_as_in_colour(results):
 def test_perfect_runs_can_be_plotted():
     counts = tally(np.array([0.9, 0.9, 0.1, 0.1]), np.array([True, True, False, False]))
     for drawing in (
-        report.roc_plot({"a": counts}, (0.5,)),
-        report.score_plot({"a": counts}, {"a": 0.5}),
+        roc_plot({"a": counts}, (0.5,)),
+        score_plot({"a": counts}, {"a": 0.5}),
     ):
         assert drawing.svg().startswith(b"<?xml")
 
 
 def test_the_histograms_hold_all_pairs_and_mark_the_threshold(results):
     tallies = {name: result.tally for name, result in results.items()}
-    panels = drawn(report.score_plot(tallies, {name: 0.25 for name in results})).axes
+    panels = drawn(score_plot(tallies, {name: 0.25 for name in results})).axes
     assert len(panels) == 2
     for axes in panels:
         for stairs in axes.patches:
@@ -202,7 +207,7 @@ def test_the_histograms_hold_all_pairs_and_mark_the_threshold(results):
 def test_a_name_is_shown_as_it_is_and_never_hidden_from_the_legend(results):
     counts = results["plain"].tally
     names = ["_hidden", "$x_1$"]
-    legend = drawn(report.roc_plot(dict.fromkeys(names, counts))).axes[0].get_legend()
+    legend = drawn(roc_plot(dict.fromkeys(names, counts))).axes[0].get_legend()
     shown = [text.get_text().strip("\N{ZERO WIDTH SPACE}") for text in legend.get_texts()]
     assert shown == ["_hidden", r"\$x_1\$"]
 
@@ -216,29 +221,29 @@ def test_the_training_plot_smooths_noise_but_not_a_straight_line():
         (noise[:3], lambda smooth: np.allclose(smooth, noise[:3])),
     ):
         metrics = dict(iteration=steps[: len(loss)], loss=loss, learning_rate=np.ones(len(loss)))
-        raw, smooth = drawn(report.training_plot({"a": metrics})).axes[0].lines
+        raw, smooth = drawn(training_plot({"a": metrics})).axes[0].lines
         assert np.array_equal(raw.get_ydata(), loss)
         assert check(smooth.get_ydata())
 
 
 def test_a_learning_rate_of_zero_can_be_plotted(curves):
     stopped = {**curves["plain"], "learning_rate": np.zeros(200)}
-    rate = drawn(report.training_plot({"plain": stopped})).axes[1]
+    rate = drawn(training_plot({"plain": stopped})).axes[1]
     assert rate.get_yscale() == "linear"
 
 
 def test_the_training_plot_has_the_cosines_of_the_runs_that_have_them(curves):
     fused = dict(curves["plain"])
-    for value, name in enumerate(report.plots.STATISTICS):
+    for value, name in enumerate(STATISTICS):
         fused[name] = np.full(len(fused["iteration"]), value / 4)
-    assert len(drawn(report.training_plot({"plain": curves["plain"]})).axes) == 2
+    assert len(drawn(training_plot({"plain": curves["plain"]})).axes) == 2
     both = {"plain": curves["plain"], "fused": fused}
-    panels = drawn(report.training_plot(both)).axes
+    panels = drawn(training_plot(both)).axes
     lines = [line for line in panels[1].lines if len(line.get_ydata())]
     assert [set(line.get_ydata()) for line in lines] == [{0}, {0.25}, {0.5}]
     assert {line.get_color() for line in lines} == {panels[0].lines[-1].get_color()}
     shown = [text.get_text() for text in panels[1].get_legend().get_texts()]
-    assert shown == list(report.plots.STATISTICS.values())
+    assert shown == list(STATISTICS.values())
 
 
 def metrics(tmp_path, text):
@@ -251,7 +256,7 @@ HEADER = "iteration,loss,learning_rate,images_per_second,test_loss\n"
 
 
 def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
-    found = report.read_metrics(metrics(tmp_path, HEADER + "10,2.5,0.1,88,\n20,2,0.1,90,1\n"))
+    found = read_metrics(metrics(tmp_path, HEADER + "10,2.5,0.1,88,\n20,2,0.1,90,1\n"))
     assert {name: column.tolist() for name, column in found.items()} == {
         "iteration": [10, 20], "loss": [2.5, 2], "learning_rate": [0.1, 0.1],
         "images_per_second": [88, 90],
@@ -259,9 +264,9 @@ def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
 
 
 def test_metrics_of_a_fused_loss_have_its_cosines(tmp_path):
-    header = HEADER.replace("test_loss", ",".join(report.plots.STATISTICS))
-    found = report.read_metrics(metrics(tmp_path, header + "10,2.5,0.1,88,0.5,0.25,0.75\n"))
-    assert [found[name].tolist() for name in report.plots.STATISTICS] == [[0.5], [0.25], [0.75]]
+    header = HEADER.replace("test_loss", ",".join(STATISTICS))
+    found = read_metrics(metrics(tmp_path, header + "10,2.5,0.1,88,0.5,0.25,0.75\n"))
+    assert [found[name].tolist() for name in STATISTICS] == [[0.5], [0.25], [0.75]]
 
 
 @pytest.mark.parametrize(
@@ -276,12 +281,12 @@ def test_metrics_of_a_fused_loss_have_its_cosines(tmp_path):
 )
 def test_broken_metrics_are_refused_with_file_and_line(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
-        report.read_metrics(metrics(tmp_path, text))
+        read_metrics(metrics(tmp_path, text))
 
 
 def test_metrics_that_are_not_there_are_named(tmp_path):
     with pytest.raises(InputError, match="none.csv: No such file"):
-        report.read_metrics(tmp_path / "none.csv")
+        read_metrics(tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +296,7 @@ def test_a_portrait_is_at_most_112_pixels_high_and_keeps_its_shape(tmp_path, siz
     cv2 = pytest.importorskip("cv2")
     path = str(tmp_path / "face.png")
     cv2.imwrite(path, np.full((*size, 3), (10, 120, 240), np.uint8))
-    image = cv2.imdecode(np.frombuffer(report.portrait(path), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(portrait(path), np.uint8), cv2.IMREAD_COLOR)
     assert image.shape == (*expected, 3)
     assert (image == (10, 120, 240)).all()
 
@@ -301,6 +306,6 @@ def test_a_portrait_of_what_is_no_image_names_the_file(tmp_path, content):
     pytest.importorskip("cv2")
     (tmp_path / "face.png").write_bytes(content)
     with pytest.raises(InputError, match="face.png is no image"):
-        report.portrait(tmp_path / "face.png")
+        portrait(tmp_path / "face.png")
     with pytest.raises(InputError, match="none.png: No such file"):
-        report.portrait(tmp_path / "none.png")
+        portrait(tmp_path / "none.png")

@@ -14,10 +14,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import step_environment
-
-from amcaffe.caffe_log import caffe_log
 from amcaffe.errors import TrainingError
+from amcaffe.host.caffe_log import caffe_log
+from conftest import step_environment
 
 pytestmark = pytest.mark.usefixtures("stock_caffe")
 
@@ -216,13 +215,13 @@ def test_a_signal_while_images_are_checked_says_the_same_command_again(
     train, tiny_faces, monkeypatch, capfd
 ):
     from amcaffe import cli
-    from amcaffe.train import main, run
+    from amcaffe.train import main, training
 
     def interrupt(*arguments, **names):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.chdir(tiny_faces.folder)
-    monkeypatch.setattr(run, "check_data", interrupt)
+    monkeypatch.setattr(training, "check_data", interrupt)
     assert cli.run("train", main, ["--solver", tiny_faces.solver, "--out", "out"]) == 130
     assert "run the same command to go on" in capfd.readouterr().err
     assert train().returncode == 0
@@ -232,7 +231,7 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
     tiny_faces, monkeypatch, capfd
 ):
     from amcaffe import cli
-    from amcaffe.train import main, run
+    from amcaffe.train import main, training
 
     @contextlib.contextmanager
     def log_with_a_late_signal(*arguments):
@@ -241,7 +240,7 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.chdir(tiny_faces.folder)
-    monkeypatch.setattr(run, "caffe_log", log_with_a_late_signal)
+    monkeypatch.setattr(training, "caffe_log", log_with_a_late_signal)
     interrupt_after(monkeypatch, backward_passes=1.5)
     assert cli.run("train", main, ["--solver", tiny_faces.solver, "--out", "out"]) == 130
     said = capfd.readouterr().err
@@ -387,7 +386,6 @@ def test_a_disk_that_fills_up_is_told(train, tiny_faces):
 def test_a_final_model_that_caffe_cut_short_unseen_is_not_kept(tiny_faces, monkeypatch):
     """A write of the last bytes fails where Caffe closes the file, which it does not check."""
     import caffe
-
     from amcaffe.train import Options, train
 
     save = caffe.Net.save

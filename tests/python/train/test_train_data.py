@@ -13,14 +13,14 @@ pytestmark = pytest.mark.usefixtures("stock_caffe")
 @pytest.fixture
 def check(tiny_faces, monkeypatch):
     """Check the data layer of the tiny net, from its folder."""
-    from amcaffe import caffe_nets
-    from amcaffe.train.data import check_data
+    from amcaffe.nets import reading
+    from amcaffe.train.data_check import check_data
 
     monkeypatch.chdir(tiny_faces.folder)
 
     def run(path="net/face_train_test_softmax.prototxt"):
-        net = caffe_nets.read_net(path)
-        layers = caffe_nets.layers_in(net, caffe_nets.TRAIN)
+        net = reading.read_net(path)
+        layers = reading.layers_in(net, reading.TRAIN)
         return check_data(path, layers, remember="checked.json")
 
     return run
@@ -120,12 +120,12 @@ def test_a_missing_database_is_named(check, tiny_faces):
 
 
 def test_images_are_decoded_again_only_when_something_changed(check, tiny_faces, monkeypatch):
-    from amcaffe.train import data
+    from amcaffe.train import data_check
 
     decoded = []
-    real = data.check_images
+    real = data_check.check_images
     monkeypatch.setattr(
-        data, "check_images", lambda paths, color: decoded.append(len(paths)) or real(paths, color)
+        data_check, "check_images", lambda paths, color: decoded.append(len(paths)) or real(paths, color)
     )
     check()
     check()

@@ -6,23 +6,23 @@ and the rest have had in the last years.
 """
 
 from amcaffe.install.host_edits import (
+    binding,
     cmake,
     compilers,
     cuda,
     cudnn,
-    libraries,
     opencv,
-    pycaffe,
     python,
+    third_party,
 )
 
 HOST_EDITS = (
     opencv.EDITS
-    + libraries.EDITS
+    + third_party.EDITS
     + cmake.EDITS
     + compilers.EDITS
     + python.EDITS
-    + pycaffe.EDITS
+    + binding.EDITS
     + cuda.EDITS
     + cudnn.EDITS
 )

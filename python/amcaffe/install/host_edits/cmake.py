@@ -1,6 +1,6 @@
 """CMake itself."""
 
-from amcaffe.install.host_edits.edit import HostEdit
+from amcaffe.install.host_edits.host_edit import HostEdit
 
 EDITS = (
     HostEdit(

@@ -1,6 +1,6 @@
 """GCC and clang of today."""
 
-from amcaffe.install.host_edits.edit import HostEdit
+from amcaffe.install.host_edits.host_edit import HostEdit
 
 CMAKE_FILES = ("CMakeLists.txt", "cmake/*.cmake")
 

@@ -1,6 +1,6 @@
 """CUDA 11 to 13: how CMake finds and compiles it, and what left the runtime."""
 
-from amcaffe.install.host_edits.edit import HostEdit
+from amcaffe.install.host_edits.host_edit import HostEdit
 
 EDITS = (
     HostEdit(

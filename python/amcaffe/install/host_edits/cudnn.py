@@ -1,6 +1,6 @@
 """cuDNN 8 and 9."""
 
-from amcaffe.install.host_edits.edit import HostEdit
+from amcaffe.install.host_edits.host_edit import HostEdit
 
 HEADER = "include/caffe/util/cudnn.hpp"
 

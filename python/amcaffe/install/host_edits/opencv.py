@@ -1,6 +1,6 @@
 """OpenCV 2.4 to 5."""
 
-from amcaffe.install.host_edits.edit import CPP, HostEdit, NOT_IN_A_DIRECTIVE
+from amcaffe.install.host_edits.host_edit import CPP, NOT_IN_A_DIRECTIVE, HostEdit
 
 EDITS = (
     HostEdit(

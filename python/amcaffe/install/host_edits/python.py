@@ -1,6 +1,6 @@
 """Python, NumPy, SciPy and scikit-image, and how the build finds them."""
 
-from amcaffe.install.host_edits.edit import HostEdit
+from amcaffe.install.host_edits.host_edit import HostEdit
 
 EDITS = (
     HostEdit(

@@ -1,0 +1,1 @@
+"""Images, lists, pairs, features, metrics and files: one way to read each, and one to write it."""

@@ -1,0 +1,100 @@
+"""Feature files: NAME.npy, an (N, D) float32 matrix, beside NAME.txt, the image list of its rows."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+
+from amcaffe.data.files import atomic_write
+from amcaffe.data.lists import read_image_list, write_image_list
+from amcaffe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Features:
+    """N features and the images they are of.
+
+    matrix: (N, D) float32, finite. paths: N distinct strings. labels: (N,) int64 or None.
+    """
+
+    matrix: np.ndarray
+    paths: List[str]
+    labels: Optional[np.ndarray]
+
+
+def feature_paths(path):
+    """(NAME.npy, NAME.txt) of a feature file given as NAME or NAME.npy."""
+    path = Path(path)
+    stem = path.with_suffix("") if path.suffix == ".npy" else path
+    return stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".txt")
+
+
+def save_features(path, matrix, paths, labels=None):
+    """Write a feature file. Interrupted, there is no matrix: never one beside another's list.
+
+    Args:
+        path: NAME or NAME.npy.
+        matrix: (N, D), written as float32.
+        paths, labels: of its rows, as lists.write_image_list takes them.
+    """
+    matrix_path, list_path = feature_paths(path)
+    _check(matrix_path, matrix, paths)
+    matrix_path.unlink(missing_ok=True)
+    write_image_list(list_path, paths, labels)
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(matrix, np.float32), allow_pickle=False)
+    atomic_write(matrix_path, buffer.getvalue())
+
+
+def load_features(path):
+    """Read a feature file.
+
+    Args: path: NAME or NAME.npy.
+    Returns: Features.
+    Raises: InputError: a file of the two is missing or no such file, the counts
+        differ, a value is not finite, or a path stands twice.
+    """
+    matrix_path, list_path = feature_paths(path)
+    try:
+        matrix = np.load(matrix_path, allow_pickle=False)
+    except OSError as error:
+        raise InputError(
+            f"cannot read the features {matrix_path}: {error.strerror or error}",
+            hint="python python/extract_features.py LIST OUT writes OUT.npy and OUT.txt",
+        ) from None
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{matrix_path} is no feature file: {error}") from None
+    if not isinstance(matrix, np.ndarray) or matrix.dtype.kind != "f":
+        raise InputError(
+            f"{matrix_path} holds no features",
+            found=getattr(matrix, "dtype", type(matrix).__name__),
+            expected="an (N, D) float array",
+        )
+    paths, labels = read_image_list(list_path)
+    _check(matrix_path, matrix, paths)
+    return Features(matrix.astype(np.float32, copy=False), paths, labels)
+
+
+def _check(name, matrix, paths):
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise InputError(
+            f"{name}: features are a matrix with a row an image",
+            found=f"shape {matrix.shape}",
+            expected="(N, D), N and D positive",
+        )
+    if len(matrix) != len(paths):
+        raise InputError(f"{name}: {len(matrix)} features, but the list has {len(paths)} images")
+    finite = np.isfinite(matrix).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise InputError(
+            f"{name}: row {row} ({paths[row]}) has values that are not finite",
+            hint="the net that made it has diverged: look at its training loss",
+        )
+    seen = {}
+    for row, image in enumerate(paths):
+        if seen.setdefault(image, row) != row:
+            raise InputError(f"{name}: {image} stands in row {seen[image]} and in row {row}")

@@ -1,0 +1,78 @@
+"""Image lists, as Caffe's ImageData layer reads them.
+
+A list has one `path label` a line. The last space separates the two, so paths
+may hold spaces. A list without labels has one path a line.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from amcaffe.data.files import atomic_write
+from amcaffe.errors import InputError
+
+
+def read_image_list(path):
+    """Read an image list.
+
+    Args:
+        path: UTF-8 text file, one `path label` a line (blank lines are skipped),
+            or one path a line. A file is labelled when its first line is.
+    Returns: (paths, labels): a list of N strings, and (N,) int64 or None.
+    Raises: InputError: no such file, not UTF-8, no line, or a line that does not
+        fit the first one; names the file and the line.
+    """
+    lines = _numbered_lines(path)
+    if _split(lines[0][1]) is None:
+        return [text for _, text in lines], None
+    paths, labels = [], np.empty(len(lines), np.int64)
+    for row, (number, text) in enumerate(lines):
+        parts = _split(text)
+        if parts is None:
+            raise InputError(
+                f"{path}:{number}: this line has no label, the first line has one",
+                found=repr(text),
+                expected="`path label`, the label an integer",
+            )
+        paths.append(parts[0])
+        labels[row] = parts[1]
+    return paths, labels
+
+
+def write_image_list(path, paths, labels=None):
+    """Write N paths, and (N,) integer labels where given, atomically."""
+    for row, name in enumerate(paths):
+        if not name.strip() or "\n" in name or "\r" in name:
+            raise InputError(
+                f"cannot write row {row} of {path}: an image list has one path a line",
+                found=repr(name),
+            )
+    if labels is None:
+        lines = [f"{name}\n" for name in paths]
+    else:
+        lines = [f"{name} {int(label)}\n" for name, label in zip(paths, labels)]
+    atomic_write(path, "".join(lines))
+
+
+def _numbered_lines(path):
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read the list {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text list: byte {error.start} is not UTF-8") from None
+    lines = [
+        (number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()
+    ]
+    if not lines:
+        raise InputError(f"the list {path} is empty", expected="one `path label` a line")
+    return lines
+
+
+def _split(line):
+    """(path, label) of a labelled line, None where it ends in no integer."""
+    name, _, label = line.rpartition(" ")
+    try:
+        return (name.rstrip(), int(label)) if name.strip() else None
+    except ValueError:
+        return None

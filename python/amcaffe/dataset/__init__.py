@@ -1,0 +1,64 @@
+"""Image lists from a folder of people, one sub-folder a person, split by identity."""
+
+from pathlib import Path
+
+from amcaffe import cli
+from amcaffe.dataset.people import find_people, require_readable
+from amcaffe.dataset.splits import holdout_count, split_by_identity, write_lists
+
+
+def main(argv):
+    parser = cli.parser(
+        "dataset",
+        "Lists of the images of a folder of people.",
+        "python -m amcaffe.dataset lists data/faces data/lists --holdout-fraction 0.25",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    lists = commands.add_parser(
+        "lists",
+        help="a folder of people, one sub-folder a person, to train.txt and test.txt",
+        description="Write OUT/train.txt and OUT/test.txt (`path label` a line, paths relative to\n"
+        "DIR, labels from 0 in each) and OUT/identities.txt (label, split, name). No person\n"
+        "is in both lists.",
+        epilog="example:\n  python -m amcaffe.dataset lists data/faces data/lists --holdout 10",
+        formatter_class=parser.formatter_class,
+    )
+    lists.add_argument("dir", metavar="DIR", help="the folder of people")
+    lists.add_argument("out", metavar="OUT", help="the folder for the lists")
+    amount = lists.add_mutually_exclusive_group()
+    amount.add_argument("--holdout", type=int, metavar="N", help="people kept for the test")
+    amount.add_argument(
+        "--holdout-fraction",
+        type=float,
+        default=0.25,
+        metavar="F",
+        help="share of the people kept for the test (%(default)s)",
+    )
+    lists.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="of the draw of people (%(default)s)"
+    )
+    lists.add_argument(
+        "--min-images",
+        type=int,
+        default=2,
+        metavar="K",
+        help="leave out people with fewer images (%(default)s; 1 keeps all)",
+    )
+    args = parser.parse_args(argv)
+    people = find_people(args.dir, args.min_images)
+    for name, count in people.skipped:
+        images = "image" if count == 1 else "images"
+        print(f"left out {name}: {count} {images}, fewer than {args.min_images}")
+    if args.holdout is None:
+        holdout = holdout_count(len(people.images), args.holdout_fraction)
+    else:
+        holdout = args.holdout
+    train, test = split_by_identity(list(people.images), holdout, args.seed)
+    require_readable(args.dir, people)
+    write_lists(args.out, people, train, test)
+    for split, names in (("train", train), ("test", test)):
+        if not names:
+            continue
+        count = sum(len(people.images[name]) for name in names)
+        print(f"{Path(args.out) / split}.txt: {len(names)} people, {count} images")
+    print(Path(args.out) / "identities.txt")

@@ -1,0 +1,69 @@
+"""Training and test lists of a folder's People, split by identity."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from amcaffe.data.files import atomic_write
+from amcaffe.data.lists import write_image_list
+from amcaffe.dataset.people import counted, some
+from amcaffe.errors import InputError
+
+
+def split_by_identity(names, holdout, seed):
+    """Draw the people who are kept for the test.
+
+    Args: names: distinct strings. holdout: how many of them. seed: int >= 0.
+    Returns: (train, test): two lists that share no name, each in the order of `names`.
+        The draw depends on the set of names and the seed, not on their order.
+    Raises: InputError: holdout leaves no person for training, or names repeat.
+    """
+    if len(set(names)) != len(names):
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        raise InputError(f"{counted(twice, 'name')} given more than once: {some(twice)}")
+    if not 0 <= holdout < len(names):
+        raise InputError(
+            f"cannot keep {holdout} of {len(names)} people for the test",
+            expected=f"0 to {len(names) - 1}",
+            hint="change --holdout or --holdout-fraction",
+        )
+    if seed < 0:
+        raise InputError("--seed is 0 or more", found=seed)
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(names))
+    pool = sorted(names)
+    kept = {pool[row] for row in order[:holdout]}
+    return [n for n in names if n not in kept], [n for n in names if n in kept]
+
+
+def holdout_count(people, fraction):
+    """How many of `people` a fraction in [0, 1) is: the nearest number, at least 1 above 0."""
+    if not 0 <= fraction < 1:
+        raise InputError(
+            "--holdout-fraction is a share of the people", found=fraction, expected="0 to below 1"
+        )
+    return max(1, math.floor(people * fraction + 0.5)) if fraction else 0
+
+
+def write_lists(out, people, train, test):
+    """Write train.txt, test.txt (where anyone is in it) and identities.txt.
+
+    A person with one image in the test is refused: there is no pair to verify.
+    """
+    alone = [name for name in test if len(people.images[name]) < 2]
+    if alone:
+        raise InputError(
+            f"{counted(alone, 'person', 'people')} drawn for the test with one image: "
+            f"{some(alone)}",
+            expected="at least 2 images, to compare a person with himself or herself",
+            hint="give --min-images 2, or another --seed",
+        )
+    rows = []
+    for split, names in (("train", train), ("test", test)):
+        if not names:
+            Path(out, f"{split}.txt").unlink(missing_ok=True)
+            continue
+        pairs = [(p, label) for label, name in enumerate(names) for p in people.images[name]]
+        write_image_list(Path(out) / f"{split}.txt", *zip(*pairs))
+        rows += [f"{label}\t{split}\t{name}\n" for label, name in enumerate(names)]
+    atomic_write(Path(out) / "identities.txt", "".join(rows))

@@ -1,0 +1,156 @@
+"""The demo's page: result, curves, faces, mistakes, facts."""
+
+from amcaffe.data.features import load_features
+from amcaffe.data.lists import read_image_list
+from amcaffe.data.metrics import read_metrics
+from amcaffe.demo.recipe import FARS, LOSSES, TIMES
+from amcaffe.protocols.drawn_pairs import balanced_pairs
+from amcaffe.protocols.verification import verify
+from amcaffe.report.html import facts, picture, section, table, write_report
+from amcaffe.report.photographs import gallery
+from amcaffe.report.training_plot import training_plot
+from amcaffe.report.verification_sections import (
+    mistakes_section,
+    protocol_section,
+    result_sections,
+)
+
+
+def write_page(demo, summary):
+    """Write OUT/report.html.
+
+    Args: demo: run.Demo, all of its steps done. summary: what report.json holds.
+    """
+    folder = demo.work / "seed1"
+    features = {name: load_features(folder / f"{name}.npy") for name in demo.losses}
+    test = features[demo.losses[0]]
+    pairs = balanced_pairs(test.labels, 10, seed=0)
+    results = {
+        name: verify(found.matrix, pairs, found.labels, FARS, all_pairs=True, names=found.paths)
+        for name, found in features.items()
+    }
+    curves = {name: read_metrics(folder / name / "metrics.csv") for name in demo.losses}
+    sections = [_result_section(demo.seeds, summary)] if demo.seeds > 1 else []
+    sections += result_sections(results)
+    sections += [
+        section(
+            "Training",
+            picture(
+                training_plot(curves),
+                "Loss and learning rate over the iterations of each run.",
+                "The losses are not comparable: a margin makes the task harder. am_softmax "
+                "takes it from the cosines above it, as its code was released; "
+                "am_softmax_fused, where it is shown, from all, as the paper's equation does.",
+            ),
+            _time_table(demo.seeds, summary),
+        ),
+        section(
+            "Faces",
+            _gallery("Some of the people trained on", folder / "lists/train.txt", demo.faces),
+            _gallery("Some of the people tested on", folder / "lists/test.txt", demo.faces),
+        ),
+        mistakes_section(results, test.paths, demo.faces),
+        protocol_section(results),
+        section("This run", facts(_facts(demo, summary))),
+    ]
+    kind = "made-up faces" if demo.photographs is None else f"photographs in {demo.faces.name}"
+    titles = _listed([LOSSES[name].title for name in demo.losses])
+    write_report(
+        demo.out / "report.html",
+        f"{titles[0].upper()}{titles[1:]} on {kind}",
+        f"One net, trained with {titles} from the same start on "
+        f"{summary['dataset']['train_identities']} people, and tested on "
+        f"{summary['dataset']['test_identities']} others. {_outcome(summary)}",
+        *sections,
+    )
+
+
+def _time_table(seeds, summary):
+    """Time of an iteration and of its head, for each seed and in the mean."""
+    rows = []
+    for name, run in summary["runs"].items():
+        for key, what in zip(TIMES, ("iteration", "head")):
+            seconds = [figures[key] for figures in (*run["seeds"], run)]
+            rows.append([f"{name}, {what}", *map(milliseconds, seconds)])
+    return table(
+        "Time of an iteration, the median of each training, and of its head, the layers from "
+        "the features to the loss, forward and backward, in the mean.",
+        ["run", *(f"seed {number}" for number in range(1, seeds + 1)), "mean"],
+        rows,
+    )
+
+
+def _result_section(seeds, summary):
+    rows = []
+    for name, run in summary["runs"].items():
+        for number, seed in enumerate(run["seeds"], 1):
+            rows.append([f"{name}, seed {number}", *cells(seed)])
+        rows.append([f"{name}, mean", *cells(run)])
+    return section(
+        f"{seeds} seeds",
+        table(
+            "Each seed draws its own split of the people, start and order of images; the "
+            "sections below show seed 1.",
+            ["run", "accuracy", *(f"TAR at FAR {far:g}" for far in FARS)],
+            rows,
+        ),
+    )
+
+
+def _gallery(heading, listing, root):
+    """Three images each of the first six people of a list."""
+    paths, labels = read_image_list(listing)
+    people = {}
+    for path, label in zip(paths, labels):
+        people.setdefault(int(label), []).append(path)
+    entries = [(people[label][:3], "", "") for label in sorted(people)[:6]]
+    return gallery(heading, entries, root)
+
+
+def _facts(demo, summary):
+    recipe, data = demo.recipe, summary["dataset"]
+    caffe = summary["caffe"]
+    plain, margin = "softmax" in demo.losses, set(demo.losses) - {"softmax"}
+    seconds = {name: f"{value:.0f} s" for name, value in demo.seconds.items() if value >= 1}
+    return {
+        "Caffe": f"{caffe['version']}, {caffe['commit']}, on {caffe['device']}",
+        "Trained on": f"{data['train_images']:,} images of {data['train_identities']:,} people",
+        "Net": f"{recipe.size} BGR, {recipe.depth} convolutions of {recipe.channels} to "
+        f"{recipe.channels * 8} channels, {recipe.features} features",
+        "Training": f"{recipe.max_iter:,} iterations of {recipe.batch} images, the learning "
+        f"rate divided by 10 at {' and '.join(f'{step:,}' for step in recipe.steps)}",
+        **({"Softmax": f"learning rate {recipe.softmax_lr:g}"} if plain else {}),
+        **({"AM-Softmax": f"learning rate {recipe.am_softmax_lr:g}, s = {recipe.s:g}, "
+            f"m = {recipe.m:g}"} if margin else {}),
+        "Extraction": f"{summary['extract']['images_per_second']:.0f} images/s, each with its "
+        "mirror",
+        "Time of the steps": ", ".join(f"{name} {text}" for name, text in seconds.items()),
+    }
+
+
+def milliseconds(seconds):
+    return "not timed" if seconds is None else f"{1000 * seconds:.2f} ms"
+
+
+def cells(figures):
+    rates = [figures["tar_at_far"][f"{far:g}"] for far in FARS]
+    return [
+        f"{100 * figures['accuracy']:.2f} %",
+        *("not resolved" if rate is None else f"{100 * rate:.2f} %" for rate in rates),
+    ]
+
+
+def _listed(words):
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _outcome(summary):
+    """The outcome in a sentence, by the strictest FAR that the pairs resolve."""
+    for far in reversed(FARS):
+        rates = {name: run["tar_at_far"][f"{far:g}"] for name, run in summary["runs"].items()}
+        if None not in rates.values():
+            (name, rate), *others = rates.items()
+            first = f"{LOSSES[name].title} accepts {100 * rate:.1f} % of the genuine pairs"
+            accepted = [f"{LOSSES[name].title} {100 * rate:.1f} %" for name, rate in others]
+            return f"At a false-accept rate of {far:g}, {_listed([first, *accepted])}."
+    return "There are too few pairs for a true-accept rate at the false-accept rates asked for."

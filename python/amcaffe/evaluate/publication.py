@@ -1,0 +1,57 @@
+"""What every protocol of evaluate leaves: report.json, its plots, report.html, a table here."""
+
+import json
+
+from amcaffe.data.files import atomic_write
+from amcaffe.report.html import write_report
+
+
+def publish(out, title, lede, content, plots, sections):
+    """Write a protocol's report, and say where.
+
+    Args:
+        out: folder.
+        title, lede: of the page.
+        content: of `summary`: what report.json holds.
+        plots: {file name: report.drawing.Drawing}.
+        sections: of the page, from report.html.section.
+    """
+    written = [out / "report.json", *(out / name for name in plots), out / "report.html"]
+    atomic_write(written[0], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    for name, drawing in plots.items():
+        atomic_write(out / name, drawing.png())
+    write_report(written[-1], title, lede, *sections)
+    for path in written:
+        print(f"wrote {path}")
+
+
+def summary(protocol, results, runs, facts):
+    """What report.json holds: plain numbers and text, rates as fractions.
+
+    Args:
+        protocol: its name.
+        results: {run: result of a protocol, with rules, measures and figures()}.
+        runs: {run: Features}, all of the same images.
+        facts: of the protocol, beside its rules.
+    """
+    first, result = next(iter(runs.values())), next(iter(results.values()))
+    measures = [f"{name}: {text}" for name, text in result.measures]
+    return {
+        "protocol": {"name": protocol, "rules": [*result.rules, *measures], **facts},
+        "images": len(first.paths),
+        "people": None if first.labels is None else len(set(first.labels.tolist())),
+        "runs": {
+            name: {"dimension": runs[name].matrix.shape[1], **result.figures()}
+            for name, result in results.items()
+        },
+    }
+
+
+def text_table(header, rows):
+    """Rows under a header, the first column set from the left."""
+    lines = [header, *([cell.replace("\N{PLUS-MINUS SIGN}", "+-") for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])])
+        for line in lines
+    )

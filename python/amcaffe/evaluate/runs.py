@@ -1,0 +1,73 @@
+"""Feature files of one set of images, a file a run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from amcaffe.data.features import Features, load_features
+from amcaffe.errors import InputError
+
+
+def load_runs(arguments, names=None):
+    """Feature files of the same images.
+
+    Args: arguments: K times `FILE` or `NAME=FILE`. names: K strings, or None.
+    Returns: {name: Features}, rows of all in the order of the first; labels are the first's.
+    Raises: InputError: a name stands twice, or files differ in their images or labels.
+    """
+    if names is not None and len(names) != len(arguments):
+        raise InputError(f"{len(names)} names for {len(arguments)} feature files")
+    runs = {}
+    for k, argument in enumerate(arguments):
+        name, separator, path = argument.partition("=")
+        if names is not None or not separator or "/" in name:
+            path = argument
+            name = names[k] if names is not None else Path(path).stem
+        if not name or name in runs:
+            raise InputError(
+                f"the runs need names that differ, {name!r} does not",
+                hint="NAME=FILE names a run; without it the file's name is taken",
+            )
+        features = load_features(path)
+        if runs:
+            features = _as_first(name, features, *next(iter(runs.items())))
+        runs[name] = features
+    return runs
+
+
+def _as_first(name, features, first_name, first):
+    rows = {path: row for row, path in enumerate(features.paths)}
+    lacking = [path for path in first.paths if path not in rows]
+    known = set(first.paths)
+    added = [path for path in features.paths if path not in known]
+    if lacking or added:
+        parts = [
+            f"{len(paths)} only in {run} ({paths[0]}{', ...' if len(paths) > 1 else ''})"
+            for run, paths in ((first_name, lacking), (name, added))
+            if paths
+        ]
+        raise InputError(
+            f"the runs {first_name} and {name} are not of the same images",
+            found=", ".join(parts),
+            hint="extract both from one list",
+        )
+    order = np.array([rows[path] for path in first.paths])
+    labels = None if features.labels is None else features.labels[order]
+    if labels is not None and first.labels is not None and (labels != first.labels).any():
+        row = int(np.argmax(labels != first.labels))
+        raise InputError(
+            f"the runs {first_name} and {name} differ in the label of {first.paths[row]}",
+            found=f"{first.labels[row]} and {labels[row]}",
+        )
+    return Features(features.matrix[order], first.paths, first.labels)
+
+
+def require_images(root, paths):
+    """Raise InputError where an image of a run is not below the folder of --images."""
+    missing = [path for path in paths if not Path(root, path).is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(paths)} images are not below --images {root}",
+            found=f"no {Path(root, missing[0])}",
+            hint="give the folder that the paths in the list of the features start from",
+        )

@@ -1,0 +1,265 @@
+"""From a list of images to a feature file."""
+
+import collections
+import hashlib
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional
+
+import cv2
+import numpy as np
+
+from amcaffe.data.features import feature_paths, save_features
+from amcaffe.data.files import atomic_write, sha256_of
+from amcaffe.data.images import ImageError, check_images, read_image, thread_count
+from amcaffe.data.lists import read_image_list
+from amcaffe.errors import InputError
+from amcaffe.extract.partial import Partial
+from amcaffe.host.caffe_log import caffe_log, is_failed_check
+from amcaffe.host.pycaffe import import_caffe, use_device
+from amcaffe.nets.deploy import Network
+from amcaffe.nets.mirror import normalize
+from amcaffe.progress import Progress
+
+_AHEAD = 4  # batches read before the net asks for them
+_SAVE_SECONDS = 5.0
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """As the command line's, which see."""
+
+    image_list: str
+    out: str
+    net: str
+    weights: str
+    root: str = ""
+    blob: str = "fc5"
+    mirror: Optional[str] = None
+    normalize: bool = True
+    mean: float = 128.0
+    scale: float = 1 / 128
+    batch: int = 64
+    gpu: Optional[int] = None
+    strict: bool = False
+
+
+def extract(options):
+    """Write OUT.npy, OUT.txt, OUT.json and, where images were unreadable, OUT.unreadable.txt.
+
+    Returns: the summary that OUT.json holds.
+    Raises: InputError: before the net runs, except where every image is unreadable or a
+        feature is not finite.
+    """
+    names, labels = read_image_list(options.image_list)
+    _refuse_duplicates(options.image_list, names)
+    if options.batch < 1:
+        raise InputError("--batch must be 1 or more", found=str(options.batch))
+    paths = [str(Path(options.root) / name) for name in names]
+    if options.strict:
+        _refuse_unreadable(options.image_list, paths)
+    stem = str(feature_paths(options.out)[0])[: -len(".npy")]
+    caffe = import_caffe()
+    log = Path(f"{stem}.caffe.log")
+    with caffe_log(log, "extract", "mend that; the same command goes on where it was"):
+        try:
+            device = use_device(caffe, options.gpu)
+            network = Network(caffe, options.net, options.weights, options.blob, options.mirror)
+            partial = Partial(stem, (len(names), network.dim), _signature(options, paths))
+            try:
+                _run(network, partial, paths, options)
+            finally:
+                partial.save()
+        finally:
+            if not is_failed_check(sys.exc_info()[1]):
+                log.unlink()  # it is of use, and stays, where Caffe stops by itself
+    summary = _finish(stem, partial, names, labels, network, options, device, caffe)
+    partial.remove()
+    return summary
+
+
+def _refuse_duplicates(image_list, names):
+    name, count = collections.Counter(names).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{image_list} names {name} {count} times", expected="each image once")
+
+
+def _refuse_unreadable(image_list, paths):
+    _, problems = check_images(paths)
+    if problems:
+        raise InputError(
+            f"{image_list}: {len(problems)} of {len(paths)} images cannot be read (--strict)",
+            found=_first(f"{paths[row]}: {reason}" for row, reason in problems),
+            hint="mend or remove them, or leave out --strict to go on without them",
+        )
+
+
+def _signature(options, paths):
+    """Of everything that the rows depend on; not of batch and device."""
+    rest = {k: v for k, v in asdict(options).items() if k not in ("batch", "gpu", "strict", "out")}
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
+    for path in (options.net, options.weights):
+        digest.update(sha256_of(path).encode())
+    digest.update("\n".join(paths).encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _run(network, partial, paths, options):
+    """Fill the rows of `partial` that are not done."""
+    if partial.done:
+        print(f"amcaffe extract: going on after {partial.done} images", file=sys.stderr)
+    resized = None
+    began, before = time.perf_counter(), partial.seconds
+    saved = began
+    with _batches(paths, partial.done, options, network) as batches, Progress(
+        "extracting", len(paths), "img", initial=partial.done
+    ) as bar:
+        for rows, images, problems, other_size in batches:
+            if other_size and resized is None:
+                resized = other_size
+                bar.say(
+                    f"amcaffe extract: {other_size[0]} is {other_size[1]}x{other_size[2]}: it, and "
+                    f"others like it, are resized to {network.height}x{network.width} "
+                    "(height x width)"
+                )
+            readable = [row for row in rows if row not in problems]
+            if readable:
+                features = network(images)
+                if options.normalize:
+                    features = normalize(features)
+                _refuse_not_finite(features, [paths[row] for row in readable], options.weights)
+                partial.matrix[readable] = features
+            partial.unreadable.update(problems)
+            partial.done = rows.stop
+            now = time.perf_counter()
+            partial.seconds = before + now - began
+            if now - saved > _SAVE_SECONDS:
+                partial.save()
+                saved = now
+            bar.update(len(rows))
+
+
+class _batches:
+    """Iterate over (rows, images, problems, other size), read by threads ahead of the net."""
+
+    def __init__(self, paths, start, options, network):
+        self._paths, self._options, self._network = paths, options, network
+        self._rows = [
+            range(row, min(row + options.batch, len(paths)))
+            for row in range(start, len(paths), options.batch)
+        ]
+        self._pool = ThreadPoolExecutor(thread_count())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._pool.shutdown(cancel_futures=True)
+
+    def __iter__(self):
+        waiting = collections.deque()
+        for rows in self._rows:
+            waiting.append((rows, [self._pool.submit(self._read, row) for row in rows]))
+            if len(waiting) > _AHEAD:
+                yield self._take(*waiting.popleft())
+        while waiting:
+            yield self._take(*waiting.popleft())
+
+    def _read(self, row):
+        """(float32 CHW, its file's height and width), or the reason why not."""
+        try:
+            image = read_image(self._paths[row])
+        except ImageError as error:
+            return str(error)
+        size = image.shape[:2]
+        if size != (self._network.height, self._network.width):
+            image = cv2.resize(image, (self._network.width, self._network.height))
+        pixels = (image.astype(np.float32) - self._options.mean) * self._options.scale
+        return pixels.transpose(2, 0, 1), size
+
+    def _take(self, rows, futures):
+        images, problems, other_size = [], {}, None
+        for row, future in zip(rows, futures):
+            result = future.result()
+            if isinstance(result, str):
+                problems[row] = result
+                continue
+            images.append(result[0])
+            if result[1] != (self._network.height, self._network.width) and other_size is None:
+                other_size = (self._paths[row], *result[1])
+        return rows, np.stack(images) if images else None, problems, other_size
+
+
+def _refuse_not_finite(features, paths, weights):
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"the feature of {paths[int(np.argmin(finite))]} is not finite",
+            hint=f"{weights} was saved after its training diverged: take an earlier snapshot",
+        )
+
+
+def _finish(stem, partial, names, labels, network, options, device, caffe):
+    """Write the files, the matrix last, and say so."""
+    report = Path(f"{stem}.unreadable.txt")
+    unreadable = [(names[row], reason) for row, reason in sorted(partial.unreadable.items())]
+    readable = np.ones(len(names), bool)
+    readable[list(partial.unreadable)] = False
+    if not readable.any():
+        partial.remove()
+        raise InputError(
+            f"{options.image_list}: none of the {len(names)} images can be read",
+            found=_first(f"{name}: {reason}" for name, reason in unreadable),
+            hint="--root gives the folder that the list's paths start from",
+        )
+    if unreadable:
+        atomic_write(report, "".join(f"{name}\t{reason}\n" for name, reason in unreadable))
+    elif report.exists():
+        report.unlink()  # of an earlier run
+    summary = {
+        "images": int(readable.sum()),
+        "unreadable": len(unreadable),
+        "seconds": round(partial.seconds, 3),
+        "images_per_second": round(len(names) / partial.seconds, 3),
+        "dim": network.dim,
+        "blob": options.blob,
+        "mirror": network.mirror,
+        "normalized": options.normalize,
+        "preprocessing": {
+            "channels": "BGR", "mean": options.mean, "scale": options.scale,
+            "height": network.height, "width": network.width,
+        },
+        "list": options.image_list,
+        "root": options.root,
+        "net": options.net,
+        "weights": options.weights,
+        "weights_sha256": sha256_of(options.weights),
+        "device": device,
+        "caffe": caffe.__version__,
+    }
+    atomic_write(f"{stem}.json", json.dumps(summary, indent=2) + "\n")
+    kept = np.flatnonzero(readable)
+    save_features(
+        stem + ".npy",
+        partial.matrix if not unreadable else partial.matrix[readable],
+        [names[row] for row in kept],
+        None if labels is None else labels[kept],
+    )
+    print(f"{summary['images']} images, {summary['images_per_second']:g} images/s, "
+          f"{network.dim} values each, mirror {network.mirror}")
+    if unreadable:
+        print(f"{len(unreadable)} unreadable, left out: {report}")
+    for path in (f"{stem}.json", f"{stem}.txt", f"{stem}.npy"):
+        print(path)
+    return summary
+
+
+def _first(lines):
+    lines = list(lines)
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n            ".join(lines[:_SHOWN] + more)

@@ -1,0 +1,1 @@
+"""Caffe trees, the toolchains that build them, and the built pycaffe."""

@@ -1,0 +1,1 @@
+"""Nets and solvers: their description, rendering and reading, and running a deploy net."""

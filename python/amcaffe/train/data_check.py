@@ -1,0 +1,213 @@
+"""What training reads, looked over before it starts: one bad line kills Caffe hours later."""
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Optional
+
+from amcaffe.data.files import atomic_write
+from amcaffe.data.images import check_images
+from amcaffe.errors import InputError
+
+_SHOWN = 5
+_INTEGER = re.compile(rb"-?\d+\r?$")
+
+
+def check_data(net_path, layers, remember):
+    """Check the sources of a phase's data layers.
+
+    Args:
+        net_path: for messages.
+        layers: LayerParameters of the phase.
+        remember: JSON file; what was checked and has not changed is not decoded again.
+    Returns: number of images in the image lists.
+    Raises: InputError naming list and lines.
+    """
+    images = 0
+    for layer in layers:
+        if layer.type == "ImageData":
+            images += _check_image_list(net_path, layer, layers, Path(remember))
+        elif layer.type == "Data":
+            _check_database(net_path, layer)
+    return images
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """What the losses that read a label take for one.
+
+    classes: their number; None: not found. ignored: loss_param's ignore_label, or None.
+    strict: what takes a negative label for a class; None: each leaves such a row out.
+    """
+
+    classes: Optional[int] = None
+    ignored: Optional[int] = None
+    strict: Optional[str] = "the net"
+
+    def problem(self, label):
+        """Why `label` cannot be trained on; None: it can."""
+        if label == self.ignored or (label < 0 and not self.strict):
+            return None
+        if label < 0:
+            return (f"label {label} is negative, and {self.strict} does not leave its row out "
+                    f"without loss_param {{ ignore_label: {label} }}")
+        if self.classes and label >= self.classes:
+            return f"label {label} is not below the net's {self.classes} classes"
+        return None
+
+
+def _labels_of(layers, label):
+    losses = [(position, layer) for position, layer in enumerate(layers)
+              if "Loss" in layer.type and len(layer.bottom) > 1 and layer.bottom[1] == label]
+    found = _Labels(strict=None) if losses else _Labels()
+    for position, loss in losses:
+        if loss.loss_param.HasField("ignore_label"):
+            found = replace(found, ignored=loss.loss_param.ignore_label)
+        if loss.type != "MarginSoftmaxLoss":
+            found = replace(found, strict=f"layer {loss.name} ({loss.type})")
+        # A loss that has the classes' weights in it, or one that reads logits.
+        own = _num_output(loss) or _outputs_of(layers[:position], loss.bottom[0])
+        found = replace(found, classes=own or found.classes)
+    return found
+
+
+def _outputs_of(layers, blob):
+    """num_output of the layer that `blob` comes from, through layers that keep its shape."""
+    for layer in reversed(layers):
+        if blob not in layer.top:
+            continue
+        if _num_output(layer):
+            return _num_output(layer)
+        if not layer.bottom:
+            return None
+        blob = layer.bottom[0]
+    return None
+
+
+def _num_output(layer):
+    return max((getattr(value, "num_output", 0) for _, value in layer.ListFields()), default=0)
+
+
+def _check_image_list(net_path, layer, layers, remember):
+    data = layer.image_data_param
+    where = f"{net_path}: layer {layer.name}"
+    if bool(data.new_height) != bool(data.new_width):
+        raise InputError(f"{where}: new_height and new_width go together")
+    if data.batch_size < 1:
+        raise InputError(f"{where}: batch_size must be 1 or more", found=str(data.batch_size))
+    names, labels, problems = _read_list(data.source)
+    taken = _labels_of(layers, layer.top[1] if len(layer.top) > 1 else None)
+    for row, label in enumerate(labels):
+        problem = None if label is None else taken.problem(label)
+        if problem:
+            problems[row] = problem
+    paths = [data.root_folder + name for name in names]
+    readable = [row for row in range(len(paths)) if row not in problems]
+    crop = layer.transform_param.crop_size
+    signature = _signature(data.source, paths, repr((str(data), crop, taken)))
+    checked = _load(remember)
+    if not problems and signature in checked.values():
+        return len(paths)
+    sizes, unreadable = check_images([paths[row] for row in readable], data.is_color)
+    for row, reason in unreadable:
+        problems[readable[row]] = f"{paths[readable[row]]}: {reason}"
+    if not data.new_height:
+        _check_sizes(readable, sizes, crop, problems)
+    if problems:
+        _refuse(data, taken, problems, len(paths))
+    checked[os.path.abspath(data.source)] = signature
+    atomic_write(remember, json.dumps(checked, indent=1) + "\n")
+    return len(paths)
+
+
+def _read_list(source):
+    """Names, labels (None where unusable) and {row: problem}, split as ImageData splits lines."""
+    try:
+        content = Path(source).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read the list {source}: {error.strerror}",
+            hint="the net names it, relative to the current directory",
+        ) from None
+    lines = content.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise InputError(f"the list {source} is empty", expected="one `path label` a line")
+    names, labels, problems = [], [], {}
+    for row, line in enumerate(lines):
+        name, _, label = line.rpartition(b" ")
+        names.append(os.fsdecode(name))
+        labels.append(int(label) if name and _INTEGER.match(label) else None)
+        if not line.strip():
+            problems[row] = "a blank line"
+        elif labels[row] is None:
+            problems[row] = f"{os.fsdecode(line)!r} is not `path label` with an integer label"
+    return names, labels, problems
+
+
+def _check_sizes(rows, sizes, crop, problems):
+    """All images of one size, or all as large as the crop."""
+    good = [(row, tuple(size)) for row, size in zip(rows, sizes.tolist()) if row not in problems]
+    if not good:
+        return
+    usual = Counter(size for _, size in good).most_common(1)[0][0]
+    for row, size in good:
+        if crop and min(size) < crop:
+            problems[row] = f"{size[0]}x{size[1]} is smaller than crop_size {crop}"
+        elif not crop and size != usual:
+            problems[row] = (
+                f"is {size[0]}x{size[1]}, most images are {usual[0]}x{usual[1]} (height x width)"
+            )
+
+
+def _refuse(data, taken, problems, count):
+    rows = sorted(problems)
+    shown = [f"line {row + 1}: {problems[row]}" for row in rows[:_SHOWN]]
+    if len(rows) > _SHOWN:
+        shown.append(f"and {len(rows) - _SHOWN} more lines")
+    labels = f"an integer in 0..{taken.classes - 1}" if taken.classes else "an integer, 0 or more"
+    if not taken.strict:
+        labels += " (negative: a row without a loss)"
+    raise InputError(
+        f"{data.source}: {len(rows)} of {count} lines cannot be trained on",
+        found="\n            ".join(shown),
+        expected=f"`path label`: an image under {data.root_folder or 'the current directory'!r}, "
+                 f"{labels}, and images of one size unless new_height and new_width are set",
+        hint="mend or remove those lines; nothing was trained",
+    )
+
+
+def _check_database(net_path, layer):
+    source = Path(layer.data_param.source)
+    if not any((source / name).is_file() for name in ("data.mdb", "CURRENT")):
+        raise InputError(
+            f"{net_path}: layer {layer.name} reads a database that is not there",
+            found=str(source),
+            expected="an LMDB (data.mdb) or LevelDB folder, relative to the current directory",
+        )
+
+
+def _signature(source, paths, settings):
+    """Of a list, its settings, and the size and time of every file: any change shows."""
+    digest = hashlib.sha256(settings.encode())
+    digest.update(Path(source).read_bytes())
+    for path in paths:
+        try:
+            stat = os.stat(path)
+            digest.update(b"%d %d\n" % (stat.st_size, stat.st_mtime_ns))
+        except OSError:
+            digest.update(b"missing\n")
+    return digest.hexdigest()
+
+
+def _load(path):
+    try:
+        checked = json.loads(path.read_text())
+        return checked if isinstance(checked, dict) else {}
+    except (OSError, ValueError):
+        return {}
