@@ -53,7 +53,7 @@ def program(tmp_path_factory):
     util = folder / "caffe/util"
     util.mkdir(parents=True)
     for name in HEADERS:
-        shutil.copyfile(Path(__file__).parents[2] / "layers" / name, util / name)
+        shutil.copyfile(Path(__file__).parents[2] / "layers/repairs" / name, util / name)
     (folder / "main.cpp").write_text(PROGRAM)
     command = ["g++", "-std=c++11", "-Wall", "-Werror", folder / "main.cpp", "-I", folder,
                "-isystem", toolkit / "include", "-L", toolkit / "lib", "-lcudnn", "-lglog",
