@@ -10,13 +10,12 @@ from setuptools.command.build_py import build_py
 # What `amcaffe install` and the other steps read from the repository's top level,
 # and what a wheel therefore carries in amcaffe/_data.
 DATA = {
-    "layers": ("*.hpp", "*.cpp", "*.cu"),
-    "layers/pycaffe": ("*.hpp", "*.cpp", "CMakeLists.txt"),
+    "layers": ("**/*.hpp", "**/*.cpp", "**/*.cu", "pycaffe/CMakeLists.txt"),
     "proto": ("*.proto",),
     "prototxt": ("*.prototxt",),
     "cmake": ("*",),
     "python/requirements": ("cuda.txt",),
-    "tests/layers": ("*.hpp", "*.cpp", "*.cu"),
+    "tests/layers": ("**/*.hpp", "**/*.cpp", "**/*.cu"),
 }
 
 
@@ -55,8 +54,8 @@ setup(
         Pybind11Extension(
             "amcaffe._core",
             ["python/amcaffe/_core.cpp"],
-            include_dirs=["layers"],
-            depends=["layers/margin_math.hpp"],
+            include_dirs=["layers/margins"],
+            depends=["layers/margins/margin_math.hpp"],
             cxx_std=14,
             extra_compile_args=["-O2"],
         )

@@ -10,11 +10,11 @@ import tempfile
 import time
 
 import numpy as np
+
 from amcaffe.errors import BuildError, InputError
 from amcaffe.host import pycaffe
 from amcaffe.nets import heads, text
 from amcaffe.nets.experiment import Experiment
-
 from bench import gpu
 from bench.problem import MARGIN, SAMPLE_RATE, SCALE, LeftOut, fill
 

@@ -10,7 +10,6 @@ from typing import Callable, Optional
 from amcaffe import cli
 from amcaffe.data.files import atomic_write
 from amcaffe.progress import Progress
-
 from bench import gpu, machine
 from bench.problem import Shape
 from bench.rounds import Bench

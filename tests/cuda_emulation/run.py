@@ -97,7 +97,7 @@ def our_tests():
     """Names of those of our tests that have instances for GPUs."""
     return [
         path.stem
-        for path in sorted((ROOT / "tests/layers").glob("*.cpp"))
+        for path in sorted((ROOT / "tests/layers").rglob("*.cpp"))
         if re.search("TestDtypesAndDevices|GPUDevice", path.read_text())
     ]
 

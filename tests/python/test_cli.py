@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+
 from amcaffe import cli, errors
 from amcaffe.__main__ import STEPS
 

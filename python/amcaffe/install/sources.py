@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
+from typing import Tuple
 
 from amcaffe.errors import AmcaffeError
 from amcaffe.host.resources import resource_dir
@@ -11,8 +12,39 @@ from amcaffe.host.tree import MARK, without_comments
 
 MARK_IN_CMAKE = b"# installed by amcaffe"
 LAYERS, TESTS, CMAKE = "layers", "tests/layers", "cmake"
-PYCAFFE = "layers/pycaffe"
+PYCAFFE = f"{LAYERS}/pycaffe"
 GENERATED = "include/caffe/proto/caffe.pb.h"
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where the files of one folder of ours go in a tree; those of other suffixes stay here.
+
+    headers: the folder for .hpp.  others: that for the rest.
+    """
+
+    headers: str
+    others: str
+    suffixes: Tuple[str, ...] = (".hpp", ".cpp", ".cu")
+
+
+def _in_caffe(folder):
+    return Room(f"include/caffe/{folder}", f"src/caffe/{folder}")
+
+
+# Each room of ours and its place in a tree.
+ROOMS = {
+    f"{LAYERS}/margins": _in_caffe("layers"),
+    f"{LAYERS}/fused": _in_caffe("layers"),
+    f"{LAYERS}/repairs": _in_caffe("util"),
+    PYCAFFE: Room("src/pycaffe", "src/pycaffe", (".hpp", ".cpp", ".txt")),
+    TESTS: _in_caffe("test"),
+    f"{TESTS}/margins": _in_caffe("test"),
+    f"{TESTS}/fused": _in_caffe("test"),
+    f"{TESTS}/repairs": _in_caffe("test"),
+    CMAKE: Room("cmake", "cmake", (".cmake",)),
+}
+_CODE = (".hpp", ".cpp", ".cu", ".cmake")
 
 _INCLUDE = re.compile(r"^\s*#\s*include\s*\"(caffe/[^\"]+)\"", re.MULTILINE)
 
@@ -36,43 +68,54 @@ class Source:
         return [f"include/{name}" for name in _INCLUDE.findall(self.code)]
 
 
-def target_of(folder, name):
-    """Path in a tree of the file `name` of one of our folders; None: it stays here."""
-    suffix = PurePosixPath(name).suffix
-    if folder == CMAKE:
-        return f"cmake/{name}" if suffix == ".cmake" else None
-    if folder == PYCAFFE:
-        return f"src/pycaffe/{name}"
-    if suffix not in (".hpp", ".cpp", ".cu"):
-        return None
-    if folder == TESTS:
-        place = "test"
-    else:
-        place = "layers" if PurePosixPath(name).stem.endswith("_layer") else "util"
-    return f"include/caffe/{place}/{name}" if suffix == ".hpp" else f"src/caffe/{place}/{name}"
-
-
 def own_sources():
     """[Source] of everything that goes into a tree.
 
-    Raises: AmcaffeError: a file lacks the mark by which it is recognised later.
+    Raises: AmcaffeError: a file lies in no room, two go to one place, or one lacks the mark by
+        which it is recognised later.
     """
-    found = []
+    found, homeless = [], []
     for top in (LAYERS, TESTS, CMAKE):
         root = resource_dir(top)
         for path in sorted(one for one in root.rglob("*") if one.is_file()):
             folder = PurePosixPath(top, path.parent.relative_to(root).as_posix()).as_posix()
-            target = target_of(folder, path.name)
-            if target:
-                found.append(Source(f"{folder}/{path.name}", target, path.read_bytes()))
+            origin, room = f"{folder}/{path.name}", ROOMS.get(folder)
+            if room is None and path.suffix in _CODE:
+                homeless.append(origin)
+            elif room and path.suffix in room.suffixes:
+                place = room.headers if path.suffix == ".hpp" else room.others
+                found.append(Source(origin, f"{place}/{path.name}", path.read_bytes()))
+    _require(
+        not homeless,
+        f"files of this package lie in no room: {', '.join(homeless)}",
+        f"each in one of {', '.join(ROOMS)}, or its folder in the table of rooms",
+    )
+    by_target = {}
+    for source in found:
+        by_target.setdefault(source.target, []).append(source.origin)
+    twice = [" and ".join(origins) for origins in by_target.values() if len(origins) > 1]
+    _require(
+        not twice,
+        f"files of this package have one place in a tree: {'; '.join(twice)}",
+        "names that differ, whatever the room",
+    )
     unmarked = [source.origin for source in found if not is_marked(source.data)]
-    if unmarked:
+    _require(
+        not unmarked,
+        f"files of this package lack their first line: {', '.join(unmarked)}",
+        f"{MARK.decode()}, or in CMake {MARK_IN_CMAKE.decode()}",
+    )
+    return found
+
+
+def _require(holds, what, expected):
+    """Raises: AmcaffeError: it does not hold of this package."""
+    if not holds:
         raise AmcaffeError(
-            f"files of this package lack their first line: {', '.join(unmarked)}",
-            expected=f"{MARK.decode()}, or in CMake {MARK_IN_CMAKE.decode()}",
+            what,
+            expected=expected,
             hint="this is a fault of the package, not of the tree; nothing was changed",
         )
-    return found
 
 
 def is_marked(data):

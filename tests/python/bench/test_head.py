@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+
 from bench import gpu
 
 FIELDS = {"device", "implementation", "batch", "dim", "classes", "forward_ms", "backward_ms",

@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+
 from bench import gpu, machine, products, worker
 from bench.caffe_heads import CaffeHead
 from bench.meter import Meter

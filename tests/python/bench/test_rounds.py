@@ -1,6 +1,7 @@
 """bench.rounds, with implementations that do as they are told."""
 
 import pytest
+
 from bench import rounds
 from bench.problem import LeftOut, Shape
 from bench.rounds import Bench

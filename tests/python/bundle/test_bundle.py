@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from amcaffe.bundle import contents, main, write
 from amcaffe.bundle.contents import plan_bundle
 from amcaffe.bundle.elf import read_elf

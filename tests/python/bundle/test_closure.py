@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from amcaffe.bundle.closure import find_closure
 from amcaffe.errors import BuildError
 

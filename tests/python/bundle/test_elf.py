@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+
 from amcaffe.bundle.elf import C_LIBRARY, DRIVER, is_elf, read_elf
 from amcaffe.errors import InputError
 

@@ -4,6 +4,7 @@ import platform
 import subprocess
 
 import pytest
+
 from amcaffe.bundle.launcher import launcher
 
 LOADER = "/bin/sh"  # any program that is there

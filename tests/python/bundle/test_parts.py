@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amcaffe.bundle import main
 from amcaffe.bundle.interpreter import collect_python, distribution_files
 from amcaffe.bundle.packages import packages_of

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+
 from amcaffe.convert import main, schema_of
 from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.forks import fork_schema

@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+
 from amcaffe.convert import wire
 from amcaffe.convert.annealing import missing_counts
 from amcaffe.convert.conversion import convert, plan

@@ -6,6 +6,7 @@ import random
 import resource
 
 import pytest
+
 from amcaffe.convert.check import check
 from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.forks import fork_schema

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from amcaffe.convert import main
 from amcaffe.convert.forks import fork_schema
 from amcaffe.convert.listing import listing

@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+
 from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.layer_transcoder import LayerTranscoder
 from amcaffe.convert.schema import read_schema

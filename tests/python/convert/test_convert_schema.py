@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from amcaffe.convert.forks import FORKS, fork_schema
 from amcaffe.convert.schema import ROOTS, FieldType, read_proto, read_schema
 from amcaffe.errors import InputError, TreeError

@@ -1,6 +1,7 @@
 """Protobuf's wire format, against protobuf itself."""
 
 import pytest
+
 from amcaffe.convert import wire
 from amcaffe.convert.wire import FIXED32, FIXED64, LENGTH, VARINT, WireError, fields
 

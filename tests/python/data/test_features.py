@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+
 from amcaffe.data.features import load_features, save_features
 from amcaffe.errors import InputError
 

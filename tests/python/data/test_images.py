@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from amcaffe.data.images import ImageError, check_images, read_image
 
 

@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+
 from amcaffe.data.files import atomic_write
 from amcaffe.data.lists import read_image_list, write_image_list
 from amcaffe.errors import InputError

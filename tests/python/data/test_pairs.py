@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from amcaffe.data.pairs import locate, read_pairs
 from amcaffe.errors import InputError
 

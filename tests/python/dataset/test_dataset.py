@@ -3,6 +3,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from amcaffe import cli
 from amcaffe.data.lists import read_image_list
 from amcaffe.dataset import (

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+
 from amcaffe import demo
 from amcaffe.demo import run
 from amcaffe.demo.page import _outcome

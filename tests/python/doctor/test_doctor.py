@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amcaffe import doctor
 from amcaffe.doctor import caffe_root, finding, pythons
 from amcaffe.doctor.finding import ABSENT, MISSING, NOTE, OK, PROBLEM, Finding, commands, output

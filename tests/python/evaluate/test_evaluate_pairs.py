@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from amcaffe.data.features import save_features
 from amcaffe.errors import InputError
 from amcaffe.evaluate import main

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from amcaffe.data.features import load_features
 from amcaffe.errors import InputError
 from amcaffe.nets import sphereface, text

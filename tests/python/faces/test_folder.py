@@ -7,6 +7,7 @@ import time
 
 import cv2
 import pytest
+
 from amcaffe import cli
 from amcaffe.errors import InputError
 from amcaffe.faces import main

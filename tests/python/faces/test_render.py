@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from amcaffe.faces.head import Hits, build_head, displacement, relief, rotation
 from amcaffe.faces.render import render
 from amcaffe.faces.traits import draw_identity, draw_shot, neutral_shot

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+
 from amcaffe.faces.traits import Identity, Shot, draw_identity, draw_shot, neutral_shot
 
 

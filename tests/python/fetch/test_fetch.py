@@ -5,6 +5,7 @@ import subprocess
 import tarfile
 
 import pytest
+
 from amcaffe.errors import FetchError, InputError
 from amcaffe.fetch import main, servers
 from amcaffe.fetch.servers import fetch

@@ -6,6 +6,7 @@ import sys
 from importlib import metadata
 
 import pytest
+
 from amcaffe.errors import BuildError
 from amcaffe.host import cuda_wheels
 

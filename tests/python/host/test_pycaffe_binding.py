@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+
 from amcaffe.build.compile import build_pycaffe
 from amcaffe.build.configure import configure_options
 from amcaffe.errors import BuildError, TreeError

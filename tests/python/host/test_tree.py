@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from amcaffe.errors import TreeError
 from amcaffe.host.tree import (
     REQUIRED,

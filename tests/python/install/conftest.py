@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from amcaffe.host import resources
 from amcaffe.install import main
 from amcaffe.install.sources import own_sources

@@ -112,28 +112,30 @@ message MarginParameter {
 """
 
 MARK = "// installed by amcaffe\n"
+FLIP = "layers/margins/flip_layer.cpp"
 PROJECT = {
-    "layers/flip_layer.hpp": MARK + '#include "caffe/filler.hpp"\n',
-    "layers/flip_layer.cpp": (
+    "layers/margins/flip_layer.hpp": MARK + '#include "caffe/filler.hpp"\n',
+    FLIP: (
         MARK + '#include "caffe/layers/flip_layer.hpp"\n'
         '#include "caffe/proto/caffe.pb.h"\nREGISTER_LAYER_CLASS(Flip);\n'
     ),
-    "layers/flip_layer.cu": MARK,
-    "layers/normalize_rows.hpp": MARK,
-    "layers/normalize_rows.cpp": MARK + '#include "caffe/util/normalize_rows.hpp"\n',
+    "layers/margins/flip_layer.cu": MARK,
+    "layers/margins/normalize_rows.hpp": MARK,
+    "layers/margins/normalize_rows.cpp": MARK + '#include "caffe/layers/normalize_rows.hpp"\n',
     "layers/README.md": "stays here\n",
-    "tests/layers/test_flip_layer.cpp": MARK + '#include "caffe/test/reference.hpp"\n',
+    "tests/layers/margins/test_flip_layer.cpp": MARK + '#include "caffe/test/reference.hpp"\n',
     "tests/layers/reference.hpp": MARK,
     "cmake/amcaffe_cuda.cmake": "# installed by amcaffe\n",
     "cmake/debian-packages.txt": "stays here\n",
     "proto/toadd.proto": ADDITION,
 }
+FLIP_2 = {FLIP: MARK + "REGISTER_LAYER_CLASS(Flip); // 2\n"}  # as a later version might have it
 TARGETS = {
     "include/caffe/layers/flip_layer.hpp",
     "src/caffe/layers/flip_layer.cpp",
     "src/caffe/layers/flip_layer.cu",
-    "include/caffe/util/normalize_rows.hpp",
-    "src/caffe/util/normalize_rows.cpp",
+    "include/caffe/layers/normalize_rows.hpp",
+    "src/caffe/layers/normalize_rows.cpp",
     "src/caffe/test/test_flip_layer.cpp",
     "include/caffe/test/reference.hpp",
     "cmake/amcaffe_cuda.cmake",

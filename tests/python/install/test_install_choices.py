@@ -3,12 +3,13 @@
 import json
 
 import pytest
+
 from amcaffe.errors import InputError
 from amcaffe.install import disk, main, transaction
 from amcaffe.install.choices import Choices, from_dict
 from amcaffe.install.host_edits import HOST_EDITS
 from amcaffe.install.host_layers import HOST_LAYERS
-from standins import MARK, edit, mtimes, snapshot, write_files
+from standins import FLIP_2, MARK, edit, mtimes, snapshot, write_files
 
 PROTO = "src/caffe/proto/caffe.proto"
 
@@ -33,7 +34,7 @@ def test_choices_that_a_later_version_does_not_know_are_dropped():
 def test_a_renamed_layer_is_upgraded_and_taken_out_under_its_name(install, tree, project):
     pristine = snapshot(tree)
     install("--as", "Flip=SideFlip")
-    write_files(project, {"layers/flip_layer.cpp": MARK + "REGISTER_LAYER_CLASS(Flip); // 2\n"})
+    write_files(project, FLIP_2)
     install()
     text = (tree / "src/caffe/layers/side_flip_layer.cpp").read_text()
     assert text == MARK + "REGISTER_LAYER_CLASS(SideFlip); // 2\n"
@@ -79,11 +80,11 @@ def test_an_option_of_a_hosts_layer_can_be_skipped(install, tree):
     install("--skip", "inner product with unit rows")
     assert (tree / "src/caffe/layers/inner_product_layer.cpp").read_bytes() == before
     assert "bool normalize" not in (tree / PROTO).read_text()
-    assert not (tree / "src/caffe/util/normalize_rows.cpp").exists()
+    assert not (tree / "src/caffe/layers/normalize_rows.cpp").exists()
 
 
 def test_without_layers_only_what_no_layer_needs_is_installed(install, tree, project):
-    write_files(project, {"layers/shim.hpp": MARK})
+    write_files(project, {"layers/repairs/shim.hpp": MARK})
     pristine = snapshot(tree)
     install("--no-layers")
     added = {name for name, data in snapshot(tree).items() if data} - set(pristine)
@@ -213,7 +214,7 @@ def test_check_tells_the_four_states_apart(install, tree, project, capsys):
     before = mtimes(tree)
     assert check(install, capsys) == (0, "installed")
     assert mtimes(tree) == before
-    write_files(project, {"layers/flip_layer.cpp": MARK + "REGISTER_LAYER_CLASS(Flip); // 2\n"})
+    write_files(project, FLIP_2)
     assert check(install, capsys) == (10, "outdated")
     install()
     assert check(install, capsys) == (0, "installed")

@@ -4,6 +4,7 @@ import random
 import re
 
 import pytest
+
 from amcaffe.errors import TreeError
 from amcaffe.install.edits import Span, apply_spans, reverse
 from amcaffe.install.host_edits import HOST_EDITS

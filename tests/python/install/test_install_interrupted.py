@@ -7,10 +7,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+
 from amcaffe.errors import TreeError
 from amcaffe.host.tree import CaffeTree
 from amcaffe.install import disk, transaction
-from standins import MARK, edit, owners, snapshot, write_files
+from standins import FLIP_2, MARK, edit, owners, snapshot, write_files
 
 # What Python reports (sys.addaudithook) of a process that changes files, whoever calls.
 CHANGES = {
@@ -79,9 +80,9 @@ def kill_before_the_last_change(monkeypatch, run):
 
 
 def upgrade(project):
-    write_files(project, {"layers/flip_layer.cpp": MARK + "REGISTER_LAYER_CLASS(Flip); // 2\n"})
-    write_files(project, {"layers/late.hpp": MARK})
-    (project / "layers/flip_layer.cu").unlink()
+    write_files(project, FLIP_2)
+    write_files(project, {"layers/margins/late.hpp": MARK})
+    (project / "layers/margins/flip_layer.cu").unlink()
 
 
 def edit_elsewhere(tree):

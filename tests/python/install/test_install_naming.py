@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from amcaffe.host.resources import resource_dir
 from amcaffe.host.tree_layers import snake
 from amcaffe.install.naming import renamed, renamed_path
@@ -80,12 +81,13 @@ def test_every_file_of_ours_has_its_place():
     assert {"NormalizedInnerProduct", "CombinedMargin", "LabelSpecificAdd"} <= set(PACKAGE.layers)
     shared = {source.origin for source in PACKAGE.shared}
     assert {
-        "layers/margin_math.hpp", "layers/label_check.hpp", "layers/normalize_rows.cu",
-        "layers/scale_bounds.cpp", "layers/target_margin_layer.cu", "layers/kept_number.hpp",
-        "layers/channel_tiles.hpp", "tests/layers/layer_test_util.hpp",
+        "layers/margins/margin_math.hpp", "layers/margins/label_check.hpp",
+        "layers/margins/normalize_rows.cu", "layers/margins/scale_bounds.cpp",
+        "layers/margins/target_margin_layer.cu", "layers/margins/kept_number.hpp",
+        "layers/margins/channel_tiles.hpp", "tests/layers/layer_test_util.hpp",
     } <= shared  # fmt: skip
     about = {test.source.origin: test.about for test in PACKAGE.tests}
-    assert about["tests/layers/test_scale_bounds.cpp"] == {"scale within bounds"}
-    assert about["tests/layers/test_flip_layer.cpp"] == {"Flip"}
-    others = {source.origin for source in PACKAGE.others}
+    assert about["tests/layers/margins/test_scale_bounds.cpp"] == {"scale within bounds"}
+    assert about["tests/layers/margins/test_flip_layer.cpp"] == {"Flip"}
+    others = {source.origin.rpartition("/")[2] for source in PACKAGE.others}
     assert not [name for name in others if "margin" in name or "normalize" in name]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from amcaffe.errors import TreeError
 from amcaffe.host.proto_parse import parse
 from amcaffe.install.edits import apply_spans, reverse

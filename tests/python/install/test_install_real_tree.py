@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from amcaffe.host.tree import PROTO, CaffeTree
 from amcaffe.install import main
 from amcaffe.install.host_edits import HOST_EDITS

@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+
 from amcaffe.errors import TreeError
 from amcaffe.host.proto_parse import parse
 from standins import mtimes, snapshot, write_files
@@ -103,7 +104,7 @@ def test_a_tree_like_upstream_gets_everything(full_tree, install_ours, uninstall
         text = (full_tree / f"src/caffe/layers/scale_layer.{suffix}").read_text()
         call = text.index(f"caffe_{device}_bound_scale<Dtype>(this->layer_param_.scale_param(),")
         assert text.index("Forward_") < call < text.index("const Dtype* scale_data")
-    for name in ("util/scale_bounds.cpp", "util/scale_bounds.cu", "test/test_scale_bounds.cpp"):
+    for name in ("layers/scale_bounds.cpp", "layers/scale_bounds.cu", "test/test_scale_bounds.cpp"):
         assert (full_tree / "src/caffe" / name).is_file()
 
 
@@ -169,7 +170,7 @@ def test_layers_of_happynears_fork_are_left_alone(full_tree, install_ours, unins
             assert after[path] == before[path]
     text = after[PROTO][0].decode()
     assert HAPPYNEAR_MESSAGES in text and HAPPYNEAR_FIELDS in text
-    assert "include/caffe/util/label_check.hpp" in after  # CombinedMargin needs it
+    assert "include/caffe/layers/label_check.hpp" in after  # CombinedMargin needs it
 
 
 SPHEREFACE_MESSAGE = """
@@ -358,7 +359,7 @@ def test_bounds_that_the_host_reads_itself_are_left_alone(full_tree, install_our
     )
     assert path.read_bytes() == before and fields(full_tree, "ScaleParameter") == {}
     assert not (full_tree / "src/caffe/test/test_scale_bounds.cpp").exists()
-    assert not (full_tree / "src/caffe/util/scale_bounds.cpp").exists()
+    assert not (full_tree / "src/caffe/layers/scale_bounds.cpp").exists()
 
 
 def test_an_option_field_of_another_type_is_left_out(full_tree, install_ours, capsys):
@@ -385,9 +386,10 @@ def test_a_test_whose_headers_the_tree_lacks_is_left_out(full_tree, install_ours
     (full_tree / "include/caffe/layers/scale_layer.hpp").unlink()
     install_ours()
     assert notes(capsys, "left out") == [
-        "tests/layers/test_scale_bounds.cpp: the tree has no include/caffe/layers/scale_layer.hpp"
+        "tests/layers/margins/test_scale_bounds.cpp: the tree has no "
+        "include/caffe/layers/scale_layer.hpp"
     ]
-    assert (full_tree / "src/caffe/util/scale_bounds.cpp").is_file()
+    assert (full_tree / "src/caffe/layers/scale_bounds.cpp").is_file()
 
 
 @pytest.mark.parametrize(

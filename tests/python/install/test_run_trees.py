@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amcaffe.build.compile import our_tests
 from standins import edit
 

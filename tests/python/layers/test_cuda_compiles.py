@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from amcaffe.install.sources import own_sources
+
 ROOT = Path(__file__).parents[3]
 ARCHITECTURE = "sm_90"
 HEADERS = ("cuda_runtime.h", "cublas_v2.h", "curand.h")
-SOURCES = sorted([*(ROOT / "layers").glob("*.cu"), *(ROOT / "tests/layers").glob("*.cu")])
+SOURCES = sorted([*(ROOT / "layers").rglob("*.cu"), *(ROOT / "tests/layers").rglob("*.cu")])
 
 
 def toolkits():
@@ -61,18 +63,19 @@ def caffe_headers():
 def our_headers(tmp_path_factory):
     """A folder with this checkout's headers where a patched tree has them."""
     folder = tmp_path_factory.mktemp("include")
-    for header in (ROOT / "layers").glob("*.hpp"):
-        place = "layers" if header.stem.endswith("_layer") else "util"
-        copy = folder / "caffe" / place / header.name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(header, copy)
-    return folder
+    for source in own_sources():
+        if source.target.startswith("include/"):
+            copy = folder / source.target
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(source.data)
+    return folder / "include"
 
 
 def test_there_is_a_cuda_file_for_every_layer_that_computes():
     layers = {
         path.stem
-        for path in (ROOT / "layers").glob("*_layer.cpp")
+        for room in ("margins", "fused")
+        for path in (ROOT / "layers" / room).glob("*_layer.cpp")
         if "::Forward_cpu(" in path.read_text()
     }
     assert layers and layers <= {path.stem for path in SOURCES}

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from amcaffe.host import cuda_wheels
 
 HEADERS = ("cudnn_algorithms.hpp", "cudnn_choice.hpp", "gpu_settings.hpp")
@@ -52,7 +53,7 @@ def program(tmp_path_factory):
     util = folder / "caffe/util"
     util.mkdir(parents=True)
     for name in HEADERS:
-        shutil.copyfile(Path(__file__).parents[3] / "layers" / name, util / name)
+        shutil.copyfile(Path(__file__).parents[3] / "layers/repairs" / name, util / name)
     (folder / "main.cpp").write_text(PROGRAM)
     command = ["g++", "-std=c++11", "-Wall", "-Werror", folder / "main.cpp", "-I", folder,
                "-isystem", toolkit / "include", "-L", toolkit / "lib", "-lcudnn", "-lglog",

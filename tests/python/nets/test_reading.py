@@ -1,4 +1,5 @@
 import pytest
+
 from amcaffe.errors import InputError
 from amcaffe.nets.weights import BlobShape, compare_weights
 

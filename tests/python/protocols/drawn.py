@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+
 from amcaffe.protocols.scores import pair_scores
 
 FARS = [0.5, 0.1, 0.01]

@@ -1,6 +1,7 @@
 
 import numpy as np
 import pytest
+
 from amcaffe.errors import InputError
 from amcaffe.protocols import all_pairs
 from amcaffe.protocols.all_pairs import tally_all_pairs

@@ -2,6 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from amcaffe.errors import InputError
 from amcaffe.protocols.drawn_pairs import balanced_pairs
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from amcaffe.errors import InputError
 from amcaffe.protocols.folds import best_threshold, fold_accuracy
 from protocols.drawn import drawn_scores

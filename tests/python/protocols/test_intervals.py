@@ -1,6 +1,7 @@
 
 import numpy as np
 import pytest
+
 from amcaffe.protocols import intervals
 from amcaffe.protocols.intervals import tar_intervals
 from amcaffe.protocols.scores import pair_scores, unit_rows

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from amcaffe.errors import InputError
 from amcaffe.protocols.folds import fold_accuracy
 from amcaffe.protocols.tally import false_accepts, tally, tar_at_far

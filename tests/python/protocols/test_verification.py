@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from amcaffe.protocols.verification import verify
 from protocols.drawn import FARS, folds_of, people
 

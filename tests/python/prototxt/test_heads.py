@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+
 from amcaffe.nets.heads import COSINES, MARGINS
 
 ROWS, FEATURES = 12, 8  # of TinyFaces' nets

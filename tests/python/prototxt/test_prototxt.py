@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from amcaffe import prototxt
 from amcaffe.errors import InputError
 from amcaffe.nets import text
@@ -203,8 +204,9 @@ def test_an_lmdb_cannot_be_resized():
 
 
 def test_the_committed_files_parse_and_name_only_known_layers(patched_caffe):
-    from amcaffe.nets import reading
     from caffe.proto import caffe_pb2
+
+    from amcaffe.nets import reading
 
     for path in (ROOT / "prototxt").glob("*.prototxt"):
         if "solver" in path.name:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from amcaffe.data.metrics import read_metrics
 from amcaffe.errors import InputError
 from amcaffe.protocols.tally import tally

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amcaffe.errors import BuildError
 from amcaffe.setup import debian, keys, making
 

@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 import pytest
+
 from amcaffe.errors import TrainingError
 from amcaffe.host.caffe_log import caffe_log
 from conftest import step_environment
@@ -386,6 +387,7 @@ def test_a_disk_that_fills_up_is_told(train, tiny_faces):
 def test_a_final_model_that_caffe_cut_short_unseen_is_not_kept(tiny_faces, monkeypatch):
     """A write of the last bytes fails where Caffe closes the file, which it does not check."""
     import caffe
+
     from amcaffe.train import Options, train
 
     save = caffe.Net.save
