@@ -38,15 +38,18 @@ def logged(command, folder, log, passed, failed, summary):
     log.parent.mkdir(exist_ok=True)
     print(f"$ cd {folder} && {' '.join(map(str, command))}", flush=True)
     lines, count = [], 0
-    with open(log, "w") as file, subprocess.Popen(
-        command,
-        cwd=folder,
-        env=dict(os.environ, GLOG_logtostderr="1"),  # not to files in the temporary folder
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with (
+        open(log, "w") as file,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(os.environ, GLOG_logtostderr="1"),  # not to files in the temporary folder
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
         for line in process.stdout:
             file.write(line)
             lines.append(line)

@@ -20,12 +20,19 @@ OLDEST = (3, 9)
 # What pycaffe imports, what amcaffe.build imports, and what Caffe's tests of drawing use.
 PACKAGES = "numpy scipy scikit-image six protobuf pydot pybind11 tqdm".split()
 PLACES = (
-    "~/.pyenv/versions/*", "~/.local/share/uv/python/*", "~/miniconda3", "~/miniforge3", "/opt/conda"
+    "~/.pyenv/versions/*",
+    "~/.local/share/uv/python/*",
+    "~/miniconda3",
+    "~/miniforge3",
+    "/opt/conda",
 )
-SUITE, MIRROR_PACKAGES = "bullseye", (
-    "python3.9-minimal libpython3.9-minimal libpython3.9-stdlib libpython3.9-dev "
-    "libssl1.1 libffi7 libmpdec3 python3-distutils"
-).split()
+SUITE, MIRROR_PACKAGES = (
+    "bullseye",
+    (
+        "python3.9-minimal libpython3.9-minimal libpython3.9-stdlib libpython3.9-dev "
+        "libssl1.1 libffi7 libmpdec3 python3-distutils"
+    ).split(),
+)
 FACTS = """
 import os, sys, sysconfig
 print(*sys.version_info[:2])
@@ -42,7 +49,7 @@ def main():
     options = parser.parse_args()
     root = os.environ.get("CAFFE_ROOT")
     if not root:
-        sys.exit("CAFFE_ROOT does not name a built tree; `eval \"$(make -s env)\"` sets it")
+        sys.exit('CAFFE_ROOT does not name a built tree; `eval "$(make -s env)"` sets it')
     if options.scratch:
         options.scratch.mkdir(parents=True, exist_ok=True)
         test(Path(root), options.python, options.scratch.resolve())
@@ -74,8 +81,17 @@ def test(root, python, scratch):
     run(other, "-m", "amcaffe.build", root, "--pycaffe-only", env=environment)
     environment["PYTHONPATH"] = str(root / "python")
     done = run(
-        other, "-m", "unittest", "discover", "-s", "caffe/test",
-        cwd=root / "python", env=environment, stderr=subprocess.PIPE, text=True, check=False,
+        other,
+        "-m",
+        "unittest",
+        "discover",
+        "-s",
+        "caffe/test",
+        cwd=root / "python",
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     ran = re.search(r"^Ran (\d+) tests", done.stderr, re.MULTILINE)
     if done.returncode or ran is None or int(ran[1]) == 0:
@@ -115,7 +131,9 @@ def unpacked(scratch, environment):
         folder.mkdir(parents=True, exist_ok=True)
     targets = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"],
-        check=True, capture_output=True, text=True,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     origins = dict.fromkeys(line.split()[1] for line in targets.splitlines() if " " in line)
     key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
@@ -124,17 +142,27 @@ def unpacked(scratch, environment):
     )
     (apt / "status").touch()  # so that nothing of this system counts as installed
     options = [
-        f"-oDir::Etc::SourceList={apt / 'sources.list'}", "-oDir::Etc::SourceParts=-",
-        f"-oDir::State::Lists={apt / 'lists'}", f"-oDir::State::Status={apt / 'status'}",
-        f"-oDir::Cache={apt / 'cache'}", "-oAPT::Sandbox::User=",
+        f"-oDir::Etc::SourceList={apt / 'sources.list'}",
+        "-oDir::Etc::SourceParts=-",
+        f"-oDir::State::Lists={apt / 'lists'}",
+        f"-oDir::State::Status={apt / 'status'}",
+        f"-oDir::Cache={apt / 'cache'}",
+        "-oAPT::Sandbox::User=",
     ]
     run("apt-get", "-q", *options, "update")
     run("apt-get", "-q", *options, "download", *MIRROR_PACKAGES, cwd=apt)
     for package in apt.glob("*.deb"):
         run("dpkg", "-x", package, root)
-    libraries = root / "usr/lib" / subprocess.run(
-        ["dpkg-architecture", "-qDEB_HOST_MULTIARCH"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    libraries = (
+        root
+        / "usr/lib"
+        / subprocess.run(
+            ["dpkg-architecture", "-qDEB_HOST_MULTIARCH"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    )
     environment.update(LD_LIBRARY_PATH=str(libraries), CPATH=str(root / "usr/include"))
     return str(root / "usr/bin/python3.9")
 

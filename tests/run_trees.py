@@ -212,9 +212,7 @@ def toolchain(root):
         found = re.search(pattern, done.stdout)
         return " ".join(found.groups()) if found else "?"
 
-    compiler = program_version(
-        entry("CMAKE_CXX_COMPILER"), r"(clang|[gc]\+\+).*?(\d+\.\d+\.\d+)"
-    )
+    compiler = program_version(entry("CMAKE_CXX_COMPILER"), r"(clang|[gc]\+\+).*?(\d+\.\d+\.\d+)")
     protoc = entry("PROTOBUF_PROTOC_EXECUTABLE") or entry("Protobuf_PROTOC_EXECUTABLE")
     opencv = Path(entry("OpenCV_DIR") or "/nowhere")
     glog = Path(entry("GLOG_LIBRARY") or "/nowhere/x").parent

@@ -43,8 +43,11 @@ def run(question, argv=None):
 def _main(question, argv):
     options = _parser(question).parse_args(argv)
     stem = options.out / question.name
-    kinds = {name: kind for name, kind in question.implementations.items()
-             if name in options.implementations}
+    kinds = {
+        name: kind
+        for name, kind in question.implementations.items()
+        if name in options.implementations
+    }
     devices = options.devices or (["cpu", "gpu"] if gpu.name() else ["cpu"])
     jobs = [(device, shape) for device in devices for shape in options.shapes]
     environment = machine.environment(options.threads, options.out)
@@ -85,19 +88,33 @@ def _parser(question):
     )
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="[build/bench]")
     parser.add_argument(
-        "--shapes", nargs="+", type=_shape, default=question.shapes, metavar="BATCHxDIMxCLASSES",
+        "--shapes",
+        nargs="+",
+        type=_shape,
+        default=question.shapes,
+        metavar="BATCHxDIMxCLASSES",
         help=f"[{' '.join(map(str, question.shapes))}]",
     )
     parser.add_argument(
-        "--implementations", nargs="+", choices=question.implementations, metavar="NAME",
-        default=list(question.implementations), help="[all]",
+        "--implementations",
+        nargs="+",
+        choices=question.implementations,
+        metavar="NAME",
+        default=list(question.implementations),
+        help="[all]",
     )
     parser.add_argument(
-        "--rounds", type=_positive, default=question.rounds, metavar="N",
+        "--rounds",
+        type=_positive,
+        default=question.rounds,
+        metavar="N",
         help=f"turns of a pair [{question.rounds}]",
     )
     parser.add_argument(
-        "--threads", type=_positive, default=len(os.sched_getaffinity(0)), metavar="N",
+        "--threads",
+        type=_positive,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
         help="of each implementation on the CPU [as many as this process has processors]",
     )
     parser.add_argument(

@@ -4,7 +4,7 @@ import ctypes
 import functools
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _driver():
     return ctypes.CDLL("libcuda.so.1")
 

@@ -135,7 +135,7 @@ class _Location(ctypes.Structure):
     ]  # fmt: skip
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _dladdr():
     return ctypes.CDLL(None).dladdr
 

@@ -44,8 +44,9 @@ class Row:
 
     def record(self):
         """dict of the README's names."""
-        figures = {name: round(self.median(name), 3)
-                   for name in ("forward_ms", "backward_ms", "total_ms")}
+        figures = {
+            name: round(self.median(name), 3) for name in ("forward_ms", "backward_ms", "total_ms")
+        }
         return {
             "device": self.device, "implementation": self.implementation,
             "batch": self.shape.batch, "dim": self.shape.dim, "classes": self.shape.classes,
@@ -71,8 +72,10 @@ class Row:
         for name in self.outcome.keys() & (self.reference.outcome if self.reference else {}).keys():
             found, expected = self.outcome[name], self.reference.outcome[name]
             if not abs(found - expected) <= TOLERANCE * abs(expected):
-                return (f"{self.implementation} computes something else: its {name} is "
-                        f"{found:.6g}, that of {self.reference.implementation} {expected:.6g}")
+                return (
+                    f"{self.implementation} computes something else: its {name} is "
+                    f"{found:.6g}, that of {self.reference.implementation} {expected:.6g}"
+                )
         return ""
 
 
@@ -94,8 +97,14 @@ def markdown(rows, against_weights):
 
 
 def _table(device, shape, rows, against_weights):
-    header = ["implementation", "forward, ms", "backward, ms", "total, ms",
-              "ratio of times (range)", "peak memory, MB"]
+    header = [
+        "implementation",
+        "forward, ms",
+        "backward, ms",
+        "total, ms",
+        "ratio of times (range)",
+        "peak memory, MB",
+    ]
     header += ["of weights and gradient"] if against_weights else []
     lines = [f"Batch {shape.batch}, {shape.dim}-d, {shape.classes} classes, {device.upper()}:", ""]
     measured = [_line(_cells(row)[: len(header)]) for row in rows if row.turns]

@@ -27,7 +27,9 @@ class Training:
             net, solver = Path(folder, "net.prototxt"), Path(folder, "solver.prototxt")
             net.write_text(_net(experiment, margin))
             solver.write_text(
-                text.render(sphereface.solver(experiment, margin, str(net), str(Path(folder, "face"))))
+                text.render(
+                    sphereface.solver(experiment, margin, str(net), str(Path(folder, "face")))
+                )
             )
             self._solver = caffe.SGDSolver(str(solver))
         self._net = self._solver.net
@@ -63,10 +65,16 @@ def _net(experiment, margin):
     """The training net with its data in blobs."""
     height, width = experiment.size
     shapes = [(experiment.batch, 3, height, width), (experiment.batch,)]
-    source = ("layer", [
-        ("name", "data"), ("type", "Input"), ("top", "data"), ("top", "label"),
-        ("input_param", [("shape", [("dim", size) for size in shape]) for shape in shapes]),
-    ])
+    source = (
+        "layer",
+        [
+            ("name", "data"),
+            ("type", "Input"),
+            ("top", "data"),
+            ("top", "label"),
+            ("input_param", [("shape", [("dim", size) for size in shape]) for shape in shapes]),
+        ],
+    )
     fields = sphereface.train_test_net(experiment, margin)
     layers = [field for field in fields if field[0] == "layer" and ("name", "data") not in field[1]]
     return text.render([source, *layers])

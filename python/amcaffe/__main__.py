@@ -26,7 +26,9 @@ STEPS = {
 def usage():
     width = max(map(len, STEPS))
     steps = "\n".join(f"  {name:<{width}}  {text}" for name, text in STEPS.items())
-    return f"amcaffe {__version__}\nusage: amcaffe STEP [options]   (amcaffe STEP --help)\n\n{steps}"
+    return (
+        f"amcaffe {__version__}\nusage: amcaffe STEP [options]   (amcaffe STEP --help)\n\n{steps}"
+    )
 
 
 def main():

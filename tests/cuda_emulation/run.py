@@ -31,8 +31,12 @@ ORDERS = ("forward", "reverse", "shuffled:1 deferred")
 LEFT_OUT = ("build", ".git", "data", "docs", "examples", "matlab", "models")
 # Headers of CUDA that hold nothing of what Caffe uses, or that cuda_runtime.h holds here.
 EMPTY_HEADERS = (
-    "cuda.h", "driver_types.h", "math_functions.h", "thrust/device_vector.h",
-    "thrust/functional.h", "thrust/reduce.h",
+    "cuda.h",
+    "driver_types.h",
+    "math_functions.h",
+    "thrust/device_vector.h",
+    "thrust/functional.h",
+    "thrust/reduce.h",
 )
 # Their headers are needed by everything and their sources by nothing that is tested.
 HEADERS_ONLY = {"caffe/caffe", "caffe/layer_factory"}
@@ -80,14 +84,18 @@ def copy_tree(source, tree):
         shutil.rmtree(partial, ignore_errors=True)
         top = str(source)
         shutil.copytree(
-            source, partial, symlinks=True,
+            source,
+            partial,
+            symlinks=True,
             ignore=lambda folder, names: LEFT_OUT if folder == top else (),
         )
         partial.rename(tree)
     python = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
     done = subprocess.run(
         [sys.executable, "-m", "amcaffe.install", str(tree)],
-        env=python, capture_output=True, text=True,
+        env=python,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
@@ -139,7 +147,8 @@ def configure(folder, tree, tests, sanitize):
             write(rewritten / header.relative_to(tree / "include"), rewrite(text, str(header)))
     tests = [tree / f"src/caffe/test/{name}.cpp" for name in tests]
     sources = [
-        *sorted(HERE.glob("*.cpp")), folder / "proto/caffe.pb.cc",
+        *sorted(HERE.glob("*.cpp")),
+        folder / "proto/caffe.pb.cc",
         tree / "src/gtest/gtest-all.cpp",
     ]
     for source in needed(tree, [*tests, rewritten / "registered.cpp"]):
@@ -159,9 +168,7 @@ def configure(folder, tree, tests, sanitize):
             check=True,
         )
         write(generated / "caffe.proto", proto.read_text())
-    write(
-        generated / "caffe/proto/caffe.pb.h", f'#include "{generated / "caffe.pb.h"}"\n'
-    )
+    write(generated / "caffe/proto/caffe.pb.h", f'#include "{generated / "caffe.pb.h"}"\n')
     folders = (HERE / "include", rewritten, generated, tree / "include", tree / "src")
     write(folder / "build.ninja", ninja(sources, folders, sanitize))
 
@@ -189,7 +196,9 @@ def ninja(sources, folders, sanitize):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument(
-        "tests", nargs="*", default=our_tests(),
+        "tests",
+        nargs="*",
+        default=our_tests(),
         help="of tests/layers, as test_flip_layer; default: all with instances for GPUs",
     )
     parser.add_argument(
@@ -197,7 +206,10 @@ def main():
     )
     parser.add_argument("--filter", default=GPU_TESTS, help="of gtest; default: %(default)s")
     parser.add_argument(
-        "--orders", nargs="+", default=ORDERS, metavar="ORDER",
+        "--orders",
+        nargs="+",
+        default=ORDERS,
+        metavar="ORDER",
         help="forward, reverse or shuffled:SEED, each with or without deferred (see device.hpp); "
         "default: " + ", ".join(ORDERS),
     )
@@ -220,11 +232,15 @@ def main():
     command = ["ninja", "-C", str(folder), f"-j{options.jobs}"]
     if subprocess.run(command, env=caching).returncode:
         return 1
+
     def run(order):
         command = [str(folder / "gtests"), f"--gtest_filter={options.filter}"]
         variables = {
-            **os.environ, "CUDA_EMULATION": order, "GLOG_minloglevel": "2",
-            "OPENBLAS_NUM_THREADS": "1", "ASAN_OPTIONS": "detect_leaks=0",
+            **os.environ,
+            "CUDA_EMULATION": order,
+            "GLOG_minloglevel": "2",
+            "OPENBLAS_NUM_THREADS": "1",
+            "ASAN_OPTIONS": "detect_leaks=0",
         }
         log = folder / f"{re.sub('[: ]', '-', order)}.log"
         with open(log, "w") as file:

@@ -45,7 +45,11 @@ def step():
     def run(name, *arguments, cwd=None):
         return subprocess.run(
             [sys.executable, "-m", f"amcaffe.{name}", *map(str, arguments)],
-            cwd=cwd, env=step_environment(), capture_output=True, text=True, timeout=300,
+            cwd=cwd,
+            env=step_environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
     return run
@@ -78,9 +82,7 @@ class TinyFaces:
         for number in range(images):
             pixels = faces[number % self.CLASSES] + random.normal(0, 30, (28, 24, 3))
             name = f"{number}.png"
-            cv2.imwrite(
-                str(self.folder / "img" / name), np.clip(pixels, 0, 255).astype(np.uint8)
-            )
+            cv2.imwrite(str(self.folder / "img" / name), np.clip(pixels, 0, 255).astype(np.uint8))
             lines.append(f"{name} {number % self.CLASSES}\n")
         self.list = self.folder / "train.txt"
         self.list.write_text("".join(lines))
@@ -91,9 +93,19 @@ class TinyFaces:
         from amcaffe.prototxt import render_files
 
         values = dict(
-            depth=4, channels=4, features=8, classes=self.CLASSES, size=(28, 24),
-            source="train.txt", val="train.txt", root="img", batch=12, lr=0.01, steps=(1000,),
-            max_iter=12, snapshot=5,
+            depth=4,
+            channels=4,
+            features=8,
+            classes=self.CLASSES,
+            size=(28, 24),
+            source="train.txt",
+            val="train.txt",
+            root="img",
+            batch=12,
+            lr=0.01,
+            steps=(1000,),
+            max_iter=12,
+            snapshot=5,
         )
         values.update(changes)
         (self.folder / "net").mkdir(exist_ok=True)

@@ -72,8 +72,9 @@ def test_the_direction_is_seen_in_every_form_of_an_import():
 
 
 def test_no_circles_among_modules():
-    inside = {".".join(("amcaffe", *path.with_suffix("").parts)): tree
-              for path, tree in modules().items()}
+    inside = {
+        ".".join(("amcaffe", *path.with_suffix("").parts)): tree for path, tree in modules().items()
+    }
     names = {name.removesuffix(".__init__"): name for name in inside}
     edges = defaultdict(set)
     for name, tree in inside.items():
@@ -86,7 +87,7 @@ def test_no_circles_among_modules():
     done, path = set(), []
 
     def visit(name):
-        assert name not in path, " -> ".join([*path[path.index(name):], name])
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
         if name in done:
             return
         path.append(name)

@@ -33,7 +33,7 @@ def main(argv):
     if not options.caffe_root:
         raise TreeError(
             "no Caffe tree to bundle: $CAFFE_ROOT is not set",
-            hint="--caffe-root PATH, or in the project: eval \"$(make -s env)\"",
+            hint='--caffe-root PATH, or in the project: eval "$(make -s env)"',
         )
     folder = Path(options.folder).absolute()
     patchelf = find_patchelf()

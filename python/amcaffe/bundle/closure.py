@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 from amcaffe.bundle.elf import C_LIBRARY, DRIVER, is_elf, read_elf
 from amcaffe.errors import BuildError
@@ -28,8 +27,8 @@ class Closure:
     clashes: [(name, file taken, other file)]: one name, files of different content.
     """
 
-    libraries: Dict[str, Path] = field(default_factory=dict)
-    clashes: List[Tuple[str, Path, Path]] = field(default_factory=list)
+    libraries: dict[str, Path] = field(default_factory=dict)
+    clashes: list[tuple[str, Path, Path]] = field(default_factory=list)
 
 
 def find_closure(files, loader, inside, step=lambda: None):

@@ -5,7 +5,6 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
 
 from amcaffe import __version__
 from amcaffe.bundle.closure import find_closure
@@ -36,13 +35,13 @@ class Plan:
     """
 
     root: Path
-    files: Dict[str, Path] = field(default_factory=dict)
-    links: Dict[str, str] = field(default_factory=dict)
-    texts: Dict[str, str] = field(default_factory=dict)
-    elfs: Dict[str, Elf] = field(default_factory=dict)
-    origins: Dict[str, str] = field(default_factory=dict)
-    facts: Dict[str, object] = field(default_factory=dict)
-    notes: List[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    elfs: dict[str, Elf] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def size(self):
         """Bytes of all files."""

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional
 
 from amcaffe.bundle.selftest import Failure, loaded_libraries
 from amcaffe.errors import BuildError, InputError
@@ -30,10 +30,10 @@ class Elf:
 
     interpreter: Optional[str]
     soname: Optional[str]
-    needed: Tuple[str, ...]
+    needed: tuple[str, ...]
     run_path: str
     overridable: bool
-    glibc: Tuple[int, int]
+    glibc: tuple[int, int]
 
 
 def is_elf(path):

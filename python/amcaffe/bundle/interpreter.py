@@ -9,14 +9,20 @@ import sys
 import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict
 
 from amcaffe.errors import BuildError
 
 # Of the standard library: what only develops, installs or draws windows.
 LEFT_OUT = {
-    "__pycache__", "ensurepip", "idlelib", "lib2to3", "test", "tkinter", "turtledemo",
-    "site-packages", "dist-packages",
+    "__pycache__",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "test",
+    "tkinter",
+    "turtledemo",
+    "site-packages",
+    "dist-packages",
 }
 
 # What an environment loads by itself at each start is none of pycaffe's.
@@ -39,10 +45,10 @@ class Python:
     links: {place in the bundle: what the symbolic link there says}.
     """
 
-    files: Dict[str, Path] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
     packages: str = ""
-    versions: Dict[str, str] = field(default_factory=dict)
-    links: Dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
 
 def collect_python(pycaffe):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
 
 _AT_ONCE = 500  # paths on one command line
 _LICENCE = re.compile(r"LICEN[CS]E|COPYING|NOTICE|EULA", re.IGNORECASE)
@@ -18,7 +17,7 @@ class Package:
 
     name: str
     version: str
-    licences: Tuple[Path, ...]
+    licences: tuple[Path, ...]
 
 
 def packages_of(files):

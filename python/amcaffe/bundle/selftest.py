@@ -111,8 +111,9 @@ def check_libraries(manifest):
                 absent.update([name] if path is None else [])
             elif path is None:
                 needers.setdefault(f"no {name}", []).append(place)
-            elif not re.fullmatch(manifest["c library"], name) and not (
-                BUNDLE in path.resolve().parents
+            elif (
+                not re.fullmatch(manifest["c library"], name)
+                and BUNDLE not in path.resolve().parents
             ):
                 needers.setdefault(f"{name} comes from {path.parent}", []).append(place)
     if needers:
@@ -125,8 +126,11 @@ def check_libraries(manifest):
 def loaded_libraries(loader, file):
     """[(name, Path or None)] of every library that comes with a file."""
     done = subprocess.run(
-        [loader, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        errors="replace", env=dict(os.environ, LD_TRACE_LOADED_OBJECTS="1", LC_ALL="C"),
+        [loader, str(file)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=dict(os.environ, LD_TRACE_LOADED_OBJECTS="1", LC_ALL="C"),
     )
     if done.returncode:
         raise Failure(done.stderr.strip().rpartition("libraries: ")[2] or "not loaded")
@@ -135,9 +139,7 @@ def loaded_libraries(loader, file):
         for line in done.stdout.splitlines()
     )
     return [
-        (match[1], None if match[2] == "not found" else Path(match[2]))
-        for match in lines
-        if match
+        (match[1], None if match[2] == "not found" else Path(match[2])) for match in lines if match
     ]
 
 
@@ -233,10 +235,18 @@ def check_gtests(manifest, machine, chosen):
     log = Path(tempfile.gettempdir(), f"caffe-gtests-{os.getpid()}.log")
     command = [BUNDLE / manifest["tests"], f"--gtest_filter={chosen or devices}"]
     done = 0
-    with open(log, "w") as file, subprocess.Popen(
-        list(map(str, command)), cwd=str(BUNDLE / "tests"), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", env=dict(os.environ, **LOGGED),
-    ) as process:
+    with (
+        open(log, "w") as file,
+        subprocess.Popen(
+            list(map(str, command)),
+            cwd=str(BUNDLE / "tests"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=dict(os.environ, **LOGGED),
+        ) as process,
+    ):
         for line in process.stdout:
             file.write(line)
             if line.startswith("[       OK ]"):
@@ -257,8 +267,12 @@ def check_gtests(manifest, machine, chosen):
 def run(program, *arguments, cwd=None):
     """What a program of the bundle prints. Raises Failure with its last words."""
     done = subprocess.run(
-        [str(BUNDLE / program), *arguments], cwd=cwd, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace",
+        [str(BUNDLE / program), *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
         env=dict(os.environ, **LOGGED),
     )
     if done.returncode:
@@ -281,8 +295,10 @@ def checks(manifest, machine, chosen):
         machine.require(manifest)
         have, need = machine.driver, manifest["cuda"]
         if need and have[0] < need:
-            raise Failure(f"the driver is for CUDA {have[0]}.{have[1]}, the bundle needs {need}: "
-                          "update the driver")
+            raise Failure(
+                f"the driver is for CUDA {have[0]}.{have[1]}, the bundle needs {need}: "
+                "update the driver"
+            )
         return f"CUDA {have[0]}.{have[1]}, {machine.gpus} GPU{'s' * (machine.gpus > 1)}"
 
     listed = [
@@ -304,7 +320,10 @@ def checks(manifest, machine, chosen):
 def main():
     parser = argparse.ArgumentParser(prog="selftest", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--gtests", nargs="?", const="", metavar="FILTER",
+        "--gtests",
+        nargs="?",
+        const="",
+        metavar="FILTER",
         help="run Caffe's and our C++ tests too: all that this machine can run, or a gtest filter",
     )
     parser.add_argument("--pycaffe", choices=("CPU", "GPU"), help=argparse.SUPPRESS)

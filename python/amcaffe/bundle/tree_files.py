@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict
 
 from amcaffe.bundle.elf import is_elf
 from amcaffe.errors import BuildError, TreeError
@@ -16,7 +15,7 @@ TEST_PROGRAMS = ("test.testbin", "test_all.testbin")  # CMake's name, make's nam
 class TreeFiles:
     """files: {place in the bundle: file of the tree}; tests: place of the test program, or None."""
 
-    files: Dict[str, Path] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
     tests: str = None
 
 

@@ -6,7 +6,6 @@ where Caffe's solver keeps one blob for each weight, in order (Adam and AdaDelta
 
 import struct
 from dataclasses import dataclass
-from typing import Tuple
 
 from amcaffe.convert import wire
 from amcaffe.convert.modelfile import MODEL, STATE, broken, kind_of
@@ -102,7 +101,7 @@ class Missing:
     """weights: of a net, shared ones once. before: which of them a count would come before."""
 
     weights: int
-    before: Tuple[int, ...]
+    before: tuple[int, ...]
 
     def in_history(self, path, length):
         """The numbers of history blobs, of `length`, before which one is to be added.

@@ -3,7 +3,6 @@
 import os
 import shlex
 from dataclasses import dataclass
-from typing import List
 
 from amcaffe.convert import wire
 from amcaffe.convert.annealing import history_length, missing_counts
@@ -27,7 +26,7 @@ class Conversion:
 
     kind: str
     output: Output
-    lines: List[str]
+    lines: list[str]
 
 
 def plan(path, data, source, target, drop=False, model=None, **layers):

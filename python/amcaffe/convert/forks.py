@@ -279,7 +279,7 @@ NormalizeParameter across_spatial=1:bool scale_filler=2:FillerParameter channel_
 }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def fork_schema(name):
     """The Schema of a fork of FORKS, one for all, not to be changed."""
     schema = Schema(name)

@@ -1,6 +1,5 @@
 """What converting layers takes beyond field numbers: their types, and the count of a margin."""
 
-
 from amcaffe.convert import wire
 from amcaffe.convert.annealing import (
     annealed,

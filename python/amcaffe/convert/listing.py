@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Dict, List
 
 from amcaffe.convert import wire
 from amcaffe.convert.check import check, fitting
@@ -34,8 +33,8 @@ def listing(path, data, kind, schema):
 class _Record:
     """A message's fields by name. notes: what could not be named or read."""
 
-    values: Dict[str, List[wire.Field]] = field(default_factory=dict)
-    notes: List[str] = field(default_factory=list)
+    values: dict[str, list[wire.Field]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def of(self, name, wire_type=wire.LENGTH):
         return [one for one in self.values.get(name, ()) if one.wire_type == wire_type]

@@ -87,9 +87,7 @@ def broken(path, error, where="", hint=None):
 def shown(name):
     """A name out of a file, bytes, in quotes and without what a terminal would act on."""
     text = bytes(name[:80]).decode("utf-8", "backslashreplace")
-    safe = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
-    )
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return f'"{safe}{"..." if len(name) > 80 else ""}"'
 
 

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict
 
 from amcaffe.convert import wire
 from amcaffe.convert.wire import FIXED32, FIXED64, LENGTH, VARINT
@@ -37,8 +36,8 @@ class MessageType:
     """A message's fields."""
 
     name: str
-    by_name: Dict[str, FieldType] = field(default_factory=dict)
-    by_number: Dict[int, FieldType] = field(default_factory=dict)
+    by_name: dict[str, FieldType] = field(default_factory=dict)
+    by_number: dict[int, FieldType] = field(default_factory=dict)
 
     def add(self, one):
         """Add a field; those that have its name or its number leave."""
@@ -57,8 +56,8 @@ class Schema:
     """A caffe.proto. origin: what to call it. enums: names to {value's name: number}."""
 
     origin: str
-    messages: Dict[str, MessageType] = field(default_factory=dict)
-    enums: Dict[str, Dict[str, int]] = field(default_factory=dict)
+    messages: dict[str, MessageType] = field(default_factory=dict)
+    enums: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def last(self, data, message, name, start, end, wire_type=LENGTH):
         """The last wire.Field of a name in the message at data[start:end], or None."""

@@ -5,7 +5,7 @@ input, weights above all. A walk under one and the same schema checks a file, an
 """
 
 from dataclasses import dataclass
-from typing import List, Optional
+from typing import Optional
 
 from amcaffe.convert import wire
 from amcaffe.convert.meaning import number_map, other_meaning
@@ -52,7 +52,7 @@ class Transcoder:
 
     def __init__(self, data, source, target):
         self.data, self.source, self.target = data, source, target
-        self._path: List[_Place] = []
+        self._path: list[_Place] = []
         self._problems, self._meanings, self._renumbered = {}, {}, {}
 
     @property
@@ -133,9 +133,7 @@ class Transcoder:
         if not place.words:
             place.words = place.field
             if place.message in _LAYERS and place.index is not None:
-                value = self.source.last(
-                    self.data, place.message, "name", place.start, place.end
-                )
+                value = self.source.last(self.data, place.message, "name", place.start, place.end)
                 place.words = f"layer {place.index}"
                 if value:
                     place.words += f" {shown(self.data[value.value : value.end])}"

@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Features:
     """
 
     matrix: np.ndarray
-    paths: List[str]
+    paths: list[str]
     labels: Optional[np.ndarray]
 
 

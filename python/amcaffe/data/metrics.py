@@ -51,14 +51,16 @@ class Metrics:
     def add(self, iteration, loss, learning_rate, images, seconds, extra):
         self.seconds += seconds
         self.loss = loss
-        self._append.writerow({
-            "iteration": iteration,
-            "loss": f"{loss:.6g}",
-            "learning_rate": f"{learning_rate:.6g}",
-            "images_per_second": f"{images / seconds:.4g}",
-            "seconds": f"{self.seconds:.3f}",
-            **{name: f"{value:.6g}" for name, value in extra.items()},
-        })
+        self._append.writerow(
+            {
+                "iteration": iteration,
+                "loss": f"{loss:.6g}",
+                "learning_rate": f"{learning_rate:.6g}",
+                "images_per_second": f"{images / seconds:.4g}",
+                "seconds": f"{self.seconds:.3f}",
+                **{name: f"{value:.6g}" for name, value in extra.items()},
+            }
+        )
 
 
 def _rows_of(path):

@@ -10,6 +10,8 @@ import numpy as np
 from amcaffe.errors import InputError
 
 SHOWN = 5  # missing images named in an error
+
+
 @dataclass(frozen=True)
 class Pairs:
     """P pairs of images, in folds.
@@ -25,6 +27,8 @@ class Pairs:
     fold: np.ndarray
     rule: tuple[str, ...]
     shared: Optional[bool]
+
+
 @dataclass(frozen=True)
 class NamedPairs:
     """P pairs of images by name, as a list file has them.

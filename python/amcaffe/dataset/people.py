@@ -12,6 +12,8 @@ from amcaffe.errors import InputError
 
 IMAGE_TYPES = {".jpg", ".jpeg", ".png", ".bmp", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".webp"}
 SHOWN = 5  # names that an error lists before it counts the rest
+
+
 class People(NamedTuple):
     """A folder of people.
 

@@ -120,8 +120,14 @@ def _facts(demo, summary):
         "Training": f"{recipe.max_iter:,} iterations of {recipe.batch} images, the learning "
         f"rate divided by 10 at {' and '.join(f'{step:,}' for step in recipe.steps)}",
         **({"Softmax": f"learning rate {recipe.softmax_lr:g}"} if plain else {}),
-        **({"AM-Softmax": f"learning rate {recipe.am_softmax_lr:g}, s = {recipe.s:g}, "
-            f"m = {recipe.m:g}"} if margin else {}),
+        **(
+            {
+                "AM-Softmax": f"learning rate {recipe.am_softmax_lr:g}, s = {recipe.s:g}, "
+                f"m = {recipe.m:g}"
+            }
+            if margin
+            else {}
+        ),
         "Extraction": f"{summary['extract']['images_per_second']:.0f} images/s, each with its "
         "mirror",
         "Time of the steps": ", ".join(f"{name} {text}" for name, text in seconds.items()),

@@ -2,16 +2,19 @@
 
 import dataclasses
 import math
-from typing import Tuple
 
 FARS = (0.01, 0.001)
 TIMES = ("seconds_per_iteration", "head_seconds")
+
+
 @dataclasses.dataclass(frozen=True)
 class Loss:
     """margin: the renderer's name of the head. title: as text has it."""
 
     margin: str
     title: str
+
+
 # By the report's names. The same seed gives all of them the same start.
 LOSSES = {
     "softmax": Loss("softmax", "plain softmax"),
@@ -19,6 +22,8 @@ LOSSES = {
     "am_softmax_fused": Loss("am-softmax-fused", "fused AM-Softmax"),
 }
 USUAL_LOSSES = ("softmax", "am_softmax")
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """How the demo trains: as amcaffe.prototxt names its options, beside the amount of people.
@@ -38,11 +43,13 @@ class Recipe:
     batch: int = 64
     softmax_lr: float = 0.05
     am_softmax_lr: float = 0.02
-    steps: Tuple[int, ...] = (1200, 1700)
+    steps: tuple[int, ...] = (1200, 1700)
     max_iter: int = 2000
     weight_decay: float = 0.0005
     s: float = 30.0
     m: float = 0.35
+
+
 MADE_UP = Recipe(people=320, images=24, test_people=80)
 
 

@@ -22,7 +22,10 @@ def main(argv):
     """
     parser = cli.parser("doctor", __doc__, "python -m amcaffe.doctor $CAFFE_ROOT")
     parser.add_argument(
-        "tree", metavar="CAFFE_ROOT", nargs="?", default=os.environ.get("CAFFE_ROOT"),
+        "tree",
+        metavar="CAFFE_ROOT",
+        nargs="?",
+        default=os.environ.get("CAFFE_ROOT"),
         help="a Caffe source tree to look at, too (default: $CAFFE_ROOT)",
     )
     tree = parser.parse_args(argv).tree

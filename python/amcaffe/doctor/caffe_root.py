@@ -66,7 +66,12 @@ def _installed(root, install):
     """
     package = str(Path(__file__).resolve().parents[2])
     told = output(
-        sys.executable, "-m", "amcaffe.install", "--check", root, failing=True,
+        sys.executable,
+        "-m",
+        "amcaffe.install",
+        "--check",
+        root,
+        failing=True,
         env=_environment(package),
     )
     line = first_line(told)
@@ -82,8 +87,12 @@ def _installed(root, install):
         return Finding(NOTE, "amcaffe in it", f"{why}{more}", fix=mends)
     if status == "absent":
         return Finding(NOTE, "amcaffe in it", "not installed", fix=install)
-    return Finding(NOTE, "amcaffe in it", line.replace("amcaffe install: ", "") or "cannot be told",
-                   fix=f"python -m amcaffe.install {root} --check")
+    return Finding(
+        NOTE,
+        "amcaffe in it",
+        line.replace("amcaffe install: ", "") or "cannot be told",
+        fix=f"python -m amcaffe.install {root} --check",
+    )
 
 
 def _stale(root):
@@ -92,7 +101,8 @@ def _stale(root):
         return []
     return [
         Finding(
-            PROBLEM, "generated files",
+            PROBLEM,
+            "generated files",
             f"{', '.join(found)} in the sources hide what a build makes",
             fix=f"rm {' '.join(str(root / name) for name in found)}",
         )
@@ -135,11 +145,12 @@ def _newer_sources(root, program):
 def _import(root):
     """Whether `import caffe` works with this tree's pycaffe, whatever else lies on the path."""
     code = f"import caffe; print('{_IMPORTED}', caffe.__version__)"
-    told = output(sys.executable, "-c", code, failing=True, cwd="/",
-                  env=_environment(root / "python"))
+    told = output(
+        sys.executable, "-c", code, failing=True, cwd="/", env=_environment(root / "python")
+    )
     last = ((told or "").strip().splitlines() or ["Python ended without a word"])[-1]
     if last.startswith(_IMPORTED):
-        return Finding(OK, "import caffe", f"{last[len(_IMPORTED):].strip()} ({sys.executable})")
+        return Finding(OK, "import caffe", f"{last[len(_IMPORTED) :].strip()} ({sys.executable})")
     return Finding(PROBLEM, "import caffe", last, fix=f"python -m amcaffe.build {root}")
 
 
@@ -164,7 +175,8 @@ def find_shadows(root=None):
         return []
     return [
         Finding(
-            NOTE, "caffe on the path",
+            NOTE,
+            "caffe on the path",
             f"`import caffe` takes the first of {'the tree in question, and ' * bool(own)}"
             f"{', '.join(found)}; two that load caffe.proto in one process clash",
             fix="take those that are not meant off PYTHONPATH, or uninstall them",

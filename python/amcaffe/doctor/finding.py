@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional
 
 OK = "ok"
 NOTE = "note"  # worth knowing, stops nothing
@@ -30,9 +30,9 @@ class Finding:
     state: str
     name: str
     text: str
-    debian: Tuple[str, ...] = ()
-    conda: Tuple[str, ...] = ()
-    pip: Tuple[str, ...] = ()
+    debian: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    pip: tuple[str, ...] = ()
     fix: Optional[str] = None
 
 
@@ -86,8 +86,14 @@ def output(*command, text="", seconds=60, failing=False, **options):
     """
     try:
         done = subprocess.run(
-            list(map(str, command)), input=text, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds, **options
+            list(map(str, command)),
+            input=text,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            **options,
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

@@ -71,8 +71,12 @@ def _toolkit(cuda):
 
 
 def _includes(root):
-    return [root / "include", *sorted(root.glob("targets/*/include")), Path("/usr/include"),
-            *sorted(Path("/usr/include").glob("*-linux-gnu"))]
+    return [
+        root / "include",
+        *sorted(root.glob("targets/*/include")),
+        Path("/usr/include"),
+        *sorted(Path("/usr/include").glob("*-linux-gnu")),
+    ]
 
 
 def _wheels():

@@ -5,7 +5,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional
 
 from amcaffe.doctor.finding import ABSENT, MISSING, OK, PROBLEM, Finding, output
 from amcaffe.doctor.tools import include_folders, library_folders
@@ -24,59 +24,91 @@ class Library:
 
     name: str
     header: str
-    links: Tuple
-    debian: Tuple[str, ...]
-    conda: Tuple[str, ...]
+    links: tuple
+    debian: tuple[str, ...]
+    conda: tuple[str, ...]
     version: Optional[str] = None
     version_header: Optional[str] = None
-    folders: Tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     option: Optional[str] = None
 
 
 LIBRARIES = (
     Library(
-        "Boost", "boost/version.hpp", ("boost_thread", "boost_filesystem"),
-        ("libboost-thread-dev", "libboost-filesystem-dev",
-         "libboost-regex-dev"),
-        ("libboost-devel",), r'BOOST_LIB_VERSION "(\d+)_(\d+)(?:_(\d+))?',
+        "Boost",
+        "boost/version.hpp",
+        ("boost_thread", "boost_filesystem"),
+        ("libboost-thread-dev", "libboost-filesystem-dev", "libboost-regex-dev"),
+        ("libboost-devel",),
+        r'BOOST_LIB_VERSION "(\d+)_(\d+)(?:_(\d+))?',
     ),
     Library(
-        "protobuf", "google/protobuf/message.h", ("protobuf",), ("libprotobuf-dev",),
-        ("libprotobuf",), r"GOOGLE_PROTOBUF_VERSION (\d+)(\d{3})(\d{3})\b",
+        "protobuf",
+        "google/protobuf/message.h",
+        ("protobuf",),
+        ("libprotobuf-dev",),
+        ("libprotobuf",),
+        r"GOOGLE_PROTOBUF_VERSION (\d+)(\d{3})(\d{3})\b",
         "google/protobuf/stubs/common.h",
     ),
     Library("glog", "glog/logging.h", ("glog",), ("libgoogle-glog-dev",), ("glog",)),
     Library("gflags", "gflags/gflags.h", ("gflags",), ("libgflags-dev",), ("gflags",)),
     Library(
-        "HDF5", "H5public.h", (("hdf5", "hdf5_serial"), ("hdf5_hl", "hdf5_serial_hl")),
-        ("libhdf5-dev",), ("hdf5",),
+        "HDF5",
+        "H5public.h",
+        (("hdf5", "hdf5_serial"), ("hdf5_hl", "hdf5_serial_hl")),
+        ("libhdf5-dev",),
+        ("hdf5",),
         r"H5_VERS_MAJOR\s+(\d+)[^$]*?H5_VERS_MINOR\s+(\d+)[^$]*?H5_VERS_RELEASE\s+(\d+)",
-        folders=("hdf5/serial",), option="USE_HDF5",
+        folders=("hdf5/serial",),
+        option="USE_HDF5",
     ),
     Library(
-        "OpenCV", "opencv2/core/version.hpp",
+        "OpenCV",
+        "opencv2/core/version.hpp",
         ("opencv_core", "opencv_imgproc", ("opencv_imgcodecs", "opencv_highgui")),
-        ("libopencv-dev",), ("libopencv",),
+        ("libopencv-dev",),
+        ("libopencv",),
         r"CV_VERSION_MAJOR\s+(\d+)\s.*?CV_VERSION_MINOR\s+(\d+)\s.*?CV_VERSION_REVISION\s+(\d+)",
-        folders=("opencv4",), option="USE_OPENCV",
+        folders=("opencv4",),
+        option="USE_OPENCV",
     ),
     Library(
-        "LMDB", "lmdb.h", ("lmdb",), ("liblmdb-dev",), ("lmdb",),
+        "LMDB",
+        "lmdb.h",
+        ("lmdb",),
+        ("liblmdb-dev",),
+        ("lmdb",),
         r"MDB_VERSION_MAJOR\s+(\d+).*?MDB_VERSION_MINOR\s+(\d+).*?MDB_VERSION_PATCH\s+(\d+)",
         option="USE_LMDB",
     ),
     Library(
-        "LevelDB", "leveldb/db.h", ("leveldb",), ("libleveldb-dev",), ("leveldb",),
-        r"kMajorVersion = (\d+);.*?kMinorVersion = (\d+);", option="USE_LEVELDB",
+        "LevelDB",
+        "leveldb/db.h",
+        ("leveldb",),
+        ("libleveldb-dev",),
+        ("leveldb",),
+        r"kMajorVersion = (\d+);.*?kMinorVersion = (\d+);",
+        option="USE_LEVELDB",
     ),
     Library(
-        "snappy", "snappy.h", ("snappy",), ("libsnappy-dev",), ("snappy",),
+        "snappy",
+        "snappy.h",
+        ("snappy",),
+        ("libsnappy-dev",),
+        ("snappy",),
         r"SNAPPY_MAJOR (\d+).*?SNAPPY_MINOR (\d+).*?SNAPPY_PATCHLEVEL (\d+)",
-        "snappy-stubs-public.h", option="USE_LEVELDB",
+        "snappy-stubs-public.h",
+        option="USE_LEVELDB",
     ),
     Library(
-        "OpenBLAS", "cblas.h", ("openblas",), ("libopenblas-dev",), ("openblas",),
-        r'OPENBLAS_VERSION " ?OpenBLAS (\d+)\.(\d+)\.(\d+)', "openblas_config.h",
+        "OpenBLAS",
+        "cblas.h",
+        ("openblas",),
+        ("libopenblas-dev",),
+        ("openblas",),
+        r'OPENBLAS_VERSION " ?OpenBLAS (\d+)\.(\d+)\.(\d+)',
+        "openblas_config.h",
         folders=("openblas",),
     ),
 )
@@ -127,8 +159,9 @@ def _header(name, folders, includes):
 
 
 def _linked(names, folders):
-    files = [folder / f"lib{name}{end}" for folder in folders for name in names
-             for end in (".so", ".a")]
+    files = [
+        folder / f"lib{name}{end}" for folder in folders for name in names for end in (".so", ".a")
+    ]
     return next((file for file in files if os.path.exists(file)), None)
 
 

@@ -32,12 +32,18 @@ def _interpreter():
     text = f"{version} ({sys.executable}; {kind})"
     if sys.version_info[:2] < OLDEST:
         needed = ".".join(map(str, OLDEST))
-        return Finding(PROBLEM, "Python", f"{text}: needed is {needed} or newer",
-                       fix="run this with a newer Python: PYTHON -m amcaffe.doctor")
+        return Finding(
+            PROBLEM,
+            "Python",
+            f"{text}: needed is {needed} or newer",
+            fix="run this with a newer Python: PYTHON -m amcaffe.doctor",
+        )
     if is_managed():
         venv = importlib.util.find_spec("ensurepip") is not None
         return Finding(
-            NOTE, "Python", f"{text}: its distribution lets pip install into environments alone",
+            NOTE,
+            "Python",
+            f"{text}: its distribution lets pip install into environments alone",
             debian=() if venv else ("python3-venv",),
         )
     return Finding(OK, "Python", text)
@@ -47,8 +53,9 @@ def _headers():
     header = Path(sysconfig.get_path("include"), "Python.h")
     if header.is_file():
         return Finding(OK, "Python headers", str(header.parent))
-    return Finding(MISSING, "Python headers", f"no {header}", debian=("python3-dev",),
-                   conda=("python",))
+    return Finding(
+        MISSING, "Python headers", f"no {header}", debian=("python3-dev",), conda=("python",)
+    )
 
 
 def _version(name):
@@ -124,10 +131,14 @@ def find_binding(root=None):
         return [Finding(OK, "pycaffe binding", f"Boost.Python, {boost}{why}")]
     return [
         Finding(
-            MISSING, "pycaffe binding", f"no Boost.Python for this Python{why}",
+            MISSING,
+            "pycaffe binding",
+            f"no Boost.Python for this Python{why}",
             debian=("libboost-python-dev",),
             fix=f"or patch the tree, and pycaffe is made with pybind11: "
-            f"python -m amcaffe.install {root}" if not reasons else None,
+            f"python -m amcaffe.install {root}"
+            if not reasons
+            else None,
         )
     ]
 

@@ -26,20 +26,40 @@ def _parser():
     parser.add_argument("OUT", help="name of the files written, without suffix")
     parser.add_argument("--net", required=True, metavar="FILE", help="deploy prototxt")
     parser.add_argument("--weights", required=True, metavar="FILE", help="caffemodel")
-    parser.add_argument("--root", default="", metavar="DIR",
-                        help="folder that the list's paths start from")
+    parser.add_argument(
+        "--root", default="", metavar="DIR", help="folder that the list's paths start from"
+    )
     parser.add_argument("--blob", default="fc5", help="the feature (default: fc5)")
-    parser.add_argument("--mirror", choices=MERGES,
-                        help="how the features of image and mirror are merged (default: sum)")
-    parser.add_argument("--no-normalize", dest="normalize", action="store_false",
-                        help="leave the length of the merged features as it is")
-    parser.add_argument("--mean", type=float, default=128.0, metavar="X",
-                        help="subtracted from BGR values in 0..255 (default: 128)")
-    parser.add_argument("--scale", type=float, default=1 / 128, metavar="X",
-                        help="multiplied with the difference (default: 1/128)")
-    parser.add_argument("--batch", type=int, default=64, metavar="N",
-                        help="images a forward pass (default: 64)")
+    parser.add_argument(
+        "--mirror",
+        choices=MERGES,
+        help="how the features of image and mirror are merged (default: sum)",
+    )
+    parser.add_argument(
+        "--no-normalize",
+        dest="normalize",
+        action="store_false",
+        help="leave the length of the merged features as it is",
+    )
+    parser.add_argument(
+        "--mean",
+        type=float,
+        default=128.0,
+        metavar="X",
+        help="subtracted from BGR values in 0..255 (default: 128)",
+    )
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1 / 128,
+        metavar="X",
+        help="multiplied with the difference (default: 1/128)",
+    )
+    parser.add_argument(
+        "--batch", type=int, default=64, metavar="N", help="images a forward pass (default: 64)"
+    )
     parser.add_argument("--gpu", type=int, metavar="N", help="default: the CPU")
-    parser.add_argument("--strict", action="store_true",
-                        help="an unreadable image is an error, before the net runs")
+    parser.add_argument(
+        "--strict", action="store_true", help="an unreadable image is an error, before the net runs"
+    )
     return parser

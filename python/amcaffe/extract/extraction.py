@@ -116,9 +116,10 @@ def _run(network, partial, paths, options):
     resized = None
     began, before = time.perf_counter(), partial.seconds
     saved = began
-    with _batches(paths, partial.done, options, network) as batches, Progress(
-        "extracting", len(paths), "img", initial=partial.done
-    ) as bar:
+    with (
+        _batches(paths, partial.done, options, network) as batches,
+        Progress("extracting", len(paths), "img", initial=partial.done) as bar,
+    ):
         for rows, images, problems, other_size in batches:
             if other_size and resized is None:
                 resized = other_size
@@ -231,8 +232,11 @@ def _finish(stem, partial, names, labels, network, options, device, caffe):
         "mirror": network.mirror,
         "normalized": options.normalize,
         "preprocessing": {
-            "channels": "BGR", "mean": options.mean, "scale": options.scale,
-            "height": network.height, "width": network.width,
+            "channels": "BGR",
+            "mean": options.mean,
+            "scale": options.scale,
+            "height": network.height,
+            "width": network.width,
         },
         "list": options.image_list,
         "root": options.root,
@@ -250,8 +254,10 @@ def _finish(stem, partial, names, labels, network, options, device, caffe):
         [names[row] for row in kept],
         None if labels is None else labels[kept],
     )
-    print(f"{summary['images']} images, {summary['images_per_second']:g} images/s, "
-          f"{network.dim} values each, mirror {network.mirror}")
+    print(
+        f"{summary['images']} images, {summary['images_per_second']:g} images/s, "
+        f"{network.dim} values each, mirror {network.mirror}"
+    )
     if unreadable:
         print(f"{len(unreadable)} unreadable, left out: {report}")
     for path in (f"{stem}.json", f"{stem}.txt", f"{stem}.npy"):

@@ -50,12 +50,17 @@ class Partial:
     def save(self):
         """Rows first, then the count of them: what the state says is on disk, is."""
         self.matrix.flush()
-        atomic_write(self._state_path, json.dumps({
-            "signature": self._signature,
-            "done": self.done,
-            "seconds": self.seconds,
-            "unreadable": self.unreadable,
-        }))
+        atomic_write(
+            self._state_path,
+            json.dumps(
+                {
+                    "signature": self._signature,
+                    "done": self.done,
+                    "seconds": self.seconds,
+                    "unreadable": self.unreadable,
+                }
+            ),
+        )
 
     def remove(self):
         self.matrix = None

@@ -51,7 +51,10 @@ def fetch(destination, source=None, unpinned=False, say=print):
 
     tried = []
     for name, bring in _sources(source, unpinned):
-        with _writing(destination), tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
+        with (
+            _writing(destination),
+            tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch,
+        ):
             tree = Path(scratch, "tree")
             tree.mkdir()
             try:

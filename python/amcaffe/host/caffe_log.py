@@ -44,11 +44,16 @@ def caffe_log(path, step, advice):
         raise InputError(f"cannot write {path}: {error.strerror}") from None
     sys.stderr.flush()
     terminal = os.dup(2)
-    with log, subprocess.Popen(
-        [sys.executable, "-I", __file__, str(path), step, advice],
-        stdin=subprocess.PIPE, stdout=log, stderr=terminal,
-        start_new_session=True,  # a Ctrl-C is for the caller: this must outlive it
-    ) as copier:
+    with (
+        log,
+        subprocess.Popen(
+            [sys.executable, "-I", __file__, str(path), step, advice],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=terminal,
+            start_new_session=True,  # a Ctrl-C is for the caller: this must outlive it
+        ) as copier,
+    ):
         os.dup2(copier.stdin.fileno(), 2)
         copier.stdin.close()
         python_stderr = sys.stderr
@@ -64,7 +69,8 @@ def caffe_log(path, step, advice):
                 os.write(2, f"{text}\n".encode())
             raise CaffeError(
                 f"Caffe stopped{_reason(text, path)}",
-                found=text, hint=f"{advice}\n            Caffe's log: {path}",
+                found=text,
+                hint=f"{advice}\n            Caffe's log: {path}",
             ) from None
         finally:
             if sys.stderr is not python_stderr:

@@ -6,7 +6,6 @@ protoc reads them; everything keeps its offsets in the text.
 
 import re
 from dataclasses import dataclass, field
-from typing import Dict, List, Tuple
 
 from amcaffe.errors import TreeError
 
@@ -35,7 +34,7 @@ class Field:
 
     name: str
     number: int
-    meaning: Tuple[str, ...]
+    meaning: tuple[str, ...]
     start: int
     end: int
     number_start: int
@@ -51,10 +50,10 @@ class Message:
 
     name: str
     start: int
-    fields: Dict[str, Field] = field(default_factory=dict)
-    reserved: List[Tuple[int, int]] = field(default_factory=list)
-    other: List[Tuple[str, ...]] = field(default_factory=list)
-    nested: Dict[str, Tuple[int, int]] = field(default_factory=dict)
+    fields: dict[str, Field] = field(default_factory=dict)
+    reserved: list[tuple[int, int]] = field(default_factory=list)
+    other: list[tuple[str, ...]] = field(default_factory=list)
+    nested: dict[str, tuple[int, int]] = field(default_factory=dict)
     body: int = 0
     close: int = 0
 

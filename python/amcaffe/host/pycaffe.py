@@ -11,7 +11,7 @@ def import_caffe():
         raise BuildError(
             "`import caffe` failed in this Python",
             found=str(error),
-            hint="python -m amcaffe.build $CAFFE_ROOT, or in the project: eval \"$(make -s env)\"",
+            hint='python -m amcaffe.build $CAFFE_ROOT, or in the project: eval "$(make -s env)"',
         ) from None
     return caffe
 

@@ -31,7 +31,9 @@ class Cuda:
 
 def find_cuda(environment=os.environ):
     """The CUDA toolkit of $CUDA_HOME, $CUDA_PATH, nvcc on the PATH or /usr/local/cuda, in that order."""
-    candidates = [Path(environment[name]) for name in ("CUDA_HOME", "CUDA_PATH") if environment.get(name)]
+    candidates = [
+        Path(environment[name]) for name in ("CUDA_HOME", "CUDA_PATH") if environment.get(name)
+    ]
     nvcc = shutil.which("nvcc", path=environment.get("PATH"))
     if nvcc:
         candidates.append(Path(nvcc).resolve().parent.parent)
@@ -50,7 +52,9 @@ def find_cuda(environment=os.environ):
 
 def _in(root, folders, name):
     places = [root / folder for folder in folders]
-    places += [place for target in root.glob("targets/*") for place in (target / f for f in folders)]
+    places += [
+        place for target in root.glob("targets/*") for place in (target / f for f in folders)
+    ]
     return any((place / name).exists() for place in places)
 
 

@@ -110,7 +110,7 @@ def require_tree(path):
         raise TreeError(
             "the path of the Caffe tree is empty: $CAFFE_ROOT is not set",
             expected="the root of a Caffe source tree",
-            hint="export CAFFE_ROOT=PATH, or in the project: eval \"$(make -s env)\"",
+            hint='export CAFFE_ROOT=PATH, or in the project: eval "$(make -s env)"',
         )
     root = Path(path)
     there = _is_there(root)

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Dict, List
 
 from amcaffe.host.tree import CaffeTree, without_comments
 
@@ -26,8 +25,8 @@ class Place:
 class TreeLayers:
     """registered: {layer type: [Place]}; classes: {class name: Place of its definition}."""
 
-    registered: Dict[str, List[Place]]
-    classes: Dict[str, Place]
+    registered: dict[str, list[Place]]
+    classes: dict[str, Place]
 
 
 def snake(name):

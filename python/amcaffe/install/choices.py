@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Dict, Tuple
 
 from amcaffe.errors import InputError
 
@@ -19,16 +18,14 @@ class Choices:
     layers: False installs the compatibility edits alone.
     """
 
-    renamed: Dict[str, str] = field(default_factory=dict)
-    without: Tuple[str, ...] = ()
-    skip: Tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
     layers: bool = True
 
     def followed_by(self, later):
         """These choices with later ones on top: the last word on each type counts."""
-        renamed = {
-            ours: name for ours, name in self.renamed.items() if ours not in later.without
-        }
+        renamed = {ours: name for ours, name in self.renamed.items() if ours not in later.without}
         without = set(self.without) - set(later.renamed) | set(later.without)
         return Choices(
             {**renamed, **later.renamed},

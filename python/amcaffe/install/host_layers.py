@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Optional
 
 from amcaffe.host.tree import without_comments
 from amcaffe.install.edits import BEGIN, END, Span
@@ -29,7 +29,7 @@ class HostLayer:
     header: str
     test: str
     own: str
-    members: Tuple[str, ...]
+    members: tuple[str, ...]
     lines: Callable[[str, str], str]
     instead: Optional[str] = None
 
@@ -94,7 +94,7 @@ class Outcome:
     alone: the host has it already.
     """
 
-    spans: Dict[str, List[Span]]
+    spans: dict[str, list[Span]]
     why: str = ""
     alone: bool = False
 

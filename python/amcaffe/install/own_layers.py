@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Dict, FrozenSet, List, Tuple
 
 from amcaffe.host.tree_layers import registrations, snake
 from amcaffe.install.host_layers import HOST_LAYERS
@@ -14,7 +13,7 @@ class OwnTest:
     """A file of gtests, and the names of the layers (OwnLayer, HostLayer) that it is about."""
 
     source: Source
-    about: FrozenSet[str]
+    about: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,10 @@ class Package:
     others: files that no layer needs, installed with or without layers.
     """
 
-    layers: Dict[str, Tuple[Source, ...]]
-    tests: List[OwnTest]
-    shared: List[Source]
-    others: List[Source]
+    layers: dict[str, tuple[Source, ...]]
+    tests: list[OwnTest]
+    shared: list[Source]
+    others: list[Source]
 
 
 def load_package():
@@ -68,11 +67,7 @@ def needed(headers, sources, shared):
     wanted = set(headers).union(*(source.headers for source in sources))
     found = []
     while True:
-        new = [
-            one
-            for one in shared
-            if one not in found and {one.target, _header_of(one)} & wanted
-        ]
+        new = [one for one in shared if one not in found and {one.target, _header_of(one)} & wanted]
         if not new:
             return [one for one in shared if one in found]
         found += new

@@ -7,7 +7,7 @@ second run, an upgrade and a first run are one and the same.
 
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Dict, List, Optional
+from typing import Optional
 
 from amcaffe import __version__
 from amcaffe.errors import TreeError
@@ -57,17 +57,17 @@ class Plan:
     moved: {message.field: what has its own number in this tree}.
     """
 
-    changes: List[Change] = field(default_factory=list)
-    make: List[str] = field(default_factory=list)
-    remove: List[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    make: list[str] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
     record: Record = field(default_factory=Record)
-    edits: Dict[str, List[str]] = field(default_factory=dict)
-    unneeded: List[str] = field(default_factory=list)
-    renamed: Dict[str, str] = field(default_factory=dict)
-    alone: List[str] = field(default_factory=list)
-    out: List[str] = field(default_factory=list)
-    moved: Dict[str, str] = field(default_factory=dict)
-    warnings: List[str] = field(default_factory=list)
+    edits: dict[str, list[str]] = field(default_factory=dict)
+    unneeded: list[str] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    alone: list[str] = field(default_factory=list)
+    out: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def change(self, tree, path, after):
         before = tree.read(path)
@@ -139,9 +139,7 @@ def require_no_orphans(tree, files=(), old=None):
     """Nothing of ours in the tree that no record tells of."""
     recorded = old or Record()
     orphans = [
-        path
-        for path in files
-        if path not in recorded.files and is_marked(tree.read(path) or b"")
+        path for path in files if path not in recorded.files and is_marked(tree.read(path) or b"")
     ]
     for path in (PROTO, *(path for layer in HOST_LAYERS for path in layer.files)):
         if path not in recorded.hosts and BEGIN in (tree.text(path) or ""):
@@ -157,8 +155,7 @@ def require_no_orphans(tree, files=(), old=None):
 
 
 def _all_spans(tree, old, package, plan):
-    """({path: [Span]} for the tree without our edits, [Source] to write); fills the plan's notes.
-    """
+    """({path: [Span]} for the tree without our edits, [Source] to write); fills the plan's notes."""
     choices = plan.record.choices
 
     def base(path):

@@ -3,7 +3,6 @@
 import itertools
 import re
 from dataclasses import dataclass, field
-from typing import Dict, List
 
 from amcaffe.errors import TreeError
 from amcaffe.host.proto_parse import parse
@@ -26,10 +25,10 @@ class Merge:
     present: what was there already, in words.
     """
 
-    spans: List[Span] = field(default_factory=list)
-    numbers: Dict[str, Dict[str, int]] = field(default_factory=dict)
-    moved: Dict[str, str] = field(default_factory=dict)
-    present: List[str] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    present: list[str] = field(default_factory=list)
 
 
 def merge(path, text, addition_path, addition, recorded, leave=()):

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from typing import Optional
 
 from amcaffe.errors import TreeError
 from amcaffe.install.choices import Choices, from_dict
@@ -19,7 +19,7 @@ class HostFile:
 
     before: str
     after: str
-    hunks: List[Hunk]
+    hunks: list[Hunk]
 
 
 @dataclass
@@ -34,10 +34,10 @@ class Record:
     """
 
     version: str = ""
-    files: Dict[str, str] = field(default_factory=dict)
-    hosts: Dict[str, HostFile] = field(default_factory=dict)
-    folders: List[str] = field(default_factory=list)
-    numbers: Dict[str, Dict[str, int]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    hosts: dict[str, HostFile] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     choices: Choices = field(default_factory=Choices)
 
     def dump(self):

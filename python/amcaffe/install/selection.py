@@ -1,7 +1,6 @@
 """Which of our layers, options and files a tree gets, and which it has or cannot take."""
 
 from dataclasses import dataclass, field, replace
-from typing import Dict, List, Set
 
 from amcaffe.errors import TreeError
 from amcaffe.host.proto_parse import parse
@@ -25,12 +24,12 @@ class Selection:
     alone, out: what the tree has already, and what it does not get, in words.
     """
 
-    sources: List = field(default_factory=list)
-    leave: Set[str] = field(default_factory=set)
-    spans: Dict[str, List[Span]] = field(default_factory=dict)
-    renamed: Dict[str, str] = field(default_factory=dict)
-    alone: List[str] = field(default_factory=list)
-    out: List[str] = field(default_factory=list)
+    sources: list = field(default_factory=list)
+    leave: set[str] = field(default_factory=set)
+    spans: dict[str, list[Span]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    alone: list[str] = field(default_factory=list)
+    out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,7 @@ def under_names(source, names):
     if not names:
         return source
     text = renamed(source.data.decode("latin-1"), names)
-    return replace(
-        source, target=renamed_path(source.target, names), data=text.encode("latin-1")
-    )
+    return replace(source, target=renamed_path(source.target, names), data=text.encode("latin-1"))
 
 
 def _why_another(ours, theirs):

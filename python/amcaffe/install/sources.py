@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Tuple
 
 from amcaffe.errors import AmcaffeError
 from amcaffe.host.resources import resource_dir
@@ -25,7 +24,7 @@ class Room:
 
     headers: str
     others: str
-    suffixes: Tuple[str, ...] = (".hpp", ".cpp", ".cu")
+    suffixes: tuple[str, ...] = (".hpp", ".cpp", ".cu")
 
 
 def _in_caffe(folder):

@@ -32,9 +32,7 @@ class Network:
             self._net = caffe.Net(str(path), TEST)
         wanted = net_shapes(self._net)
         if wanted:
-            compare_weights(
-                weights, read_weights(weights), wanted, whole=True
-            )
+            compare_weights(weights, read_weights(weights), wanted, whole=True)
             self._net.copy_from(str(weights))
         self._blob = blob
         self._input = self._net.inputs[0]
@@ -42,7 +40,8 @@ class Network:
         if len(shape) != 4 or shape[1] != 3:
             raise InputError(
                 f"{net}: the input {self._input} is not of colour images",
-                found=" x ".join(map(str, shape)), expected="N x 3 x height x width",
+                found=" x ".join(map(str, shape)),
+                expected="N x 3 x height x width",
             )
         self.height, self.width = shape[2:]
         self._flips = any(layer.type == "Flip" for layer in part.layer)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional
 
 from amcaffe.errors import InputError
 
@@ -46,7 +46,7 @@ class Experiment:
     channels: int = 64
     features: int = 512
     classes: int = 10516
-    size: Tuple[int, int] = (112, 96)
+    size: tuple[int, int] = (112, 96)
     s: float = 30.0
     m: float = 0.35
     arcface_s: float = 64.0
@@ -71,7 +71,7 @@ class Experiment:
     batch: int = 256
     iter_size: int = 1
     lr: float = 0.1
-    steps: Tuple[int, ...] = (16000, 24000, 28000)
+    steps: tuple[int, ...] = (16000, 24000, 28000)
     max_iter: Optional[int] = None
     weight_decay: float = 0.0005
     snapshot: int = 1000

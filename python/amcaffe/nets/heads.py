@@ -37,9 +37,14 @@ def _chain(experiment, margin):
         layer("norm1", "Normalize", ["fc5"], ["norm1"]),
         _classes(experiment, "norm1", normalize=True),
         *margin_layer,
-        layer(scale, "Scale", [margined], ["fc6_margin_scale"],
-              NO_BIAS,
-              ("scale_param", [("filler", [("type", "constant"), ("value", s)])])),
+        layer(
+            scale,
+            "Scale",
+            [margined],
+            ["fc6_margin_scale"],
+            NO_BIAS,
+            ("scale_param", [("filler", [("type", "constant"), ("value", s)])]),
+        ),
         _loss("fc6_margin_scale"),
         _accuracy(),
     ]
@@ -47,18 +52,26 @@ def _chain(experiment, margin):
 
 def _fused(experiment, margin):
     _, s, formula = _cosine_head(experiment, margin)
-    return layer("fc6_l2", "MarginSoftmaxLoss", ["fc5", "label"], ["softmax_loss", "statistics"],
-                 ("param", [("lr_mult", 1)]),
-                 ("loss_weight", 1),
-                 ("loss_weight", 0),
-                 ("margin_softmax_loss_param", [
-                     ("num_output", experiment.classes),
-                     XAVIER,
-                     *formula,
-                     ("scale", s),
-                     ("sample_rate", experiment.sample_rate),
-                     ("memory_mb", experiment.memory_mb),
-                 ]))
+    return layer(
+        "fc6_l2",
+        "MarginSoftmaxLoss",
+        ["fc5", "label"],
+        ["softmax_loss", "statistics"],
+        ("param", [("lr_mult", 1)]),
+        ("loss_weight", 1),
+        ("loss_weight", 0),
+        (
+            "margin_softmax_loss_param",
+            [
+                ("num_output", experiment.classes),
+                XAVIER,
+                *formula,
+                ("scale", s),
+                ("sample_rate", experiment.sample_rate),
+                ("memory_mb", experiment.memory_mb),
+            ],
+        ),
+    )
 
 
 def _cosine_head(experiment, margin):
@@ -71,8 +84,11 @@ def _cosine_head(experiment, margin):
     return {
         "normface": ("normface_scale", e.s, _formula(1, 0, 0)),
         "am-softmax": ("fc6_margin_scale", e.s, _formula(1, 0, e.m)),
-        "arcface": ("arcface_scale", e.arcface_s,
-                    [*_formula(1, e.arcface_m, 0), ("bound", Token("MONOTONE"))]),
+        "arcface": (
+            "arcface_scale",
+            e.arcface_s,
+            [*_formula(1, e.arcface_m, 0), ("bound", Token("MONOTONE"))],
+        ),
         "combined": ("fc6_margin_scale", e.s, _formula(e.m1, e.m2, e.m3)),
     }[margin]
 
@@ -86,12 +102,25 @@ def _margin_layer(experiment, margin):
     if margin == "normface":
         return []
     if margin == "am-softmax":
-        return [layer("label_specific_margin", "LabelSpecificAdd", ["fc6", "label"],
-                      ["fc6_margin"],
-                      ("label_specific_add_param", [("bias", -experiment.m)]))]
+        return [
+            layer(
+                "label_specific_margin",
+                "LabelSpecificAdd",
+                ["fc6", "label"],
+                ["fc6_margin"],
+                ("label_specific_add_param", [("bias", -experiment.m)]),
+            )
+        ]
     _, _, formula = _cosine_head(experiment, margin)
-    return [layer(f"{margin}_margin", "CombinedMargin", ["fc6", "label"], ["fc6_margin"],
-                  ("combined_margin_param", formula))]
+    return [
+        layer(
+            f"{margin}_margin",
+            "CombinedMargin",
+            ["fc6", "label"],
+            ["fc6_margin"],
+            ("combined_margin_param", formula),
+        )
+    ]
 
 
 def _without_feature_normalisation(experiment):
@@ -101,16 +130,36 @@ def _without_feature_normalisation(experiment):
     """
     e = experiment
     return [
-        layer("norm1", "Normalize", ["fc5"], ["norm1", "feature_norm"],
-              ("normalize_param", [("bp_norm", True)])),
+        layer(
+            "norm1",
+            "Normalize",
+            ["fc5"],
+            ["norm1", "feature_norm"],
+            ("normalize_param", [("bp_norm", True)]),
+        ),
         _classes(e, "norm1", normalize=True),
-        layer("annealed_margin", "LabelSpecificAdd", ["fc6", "label"], ["fc6_margin", "margin"],
-              ("label_specific_add_param", [
-                  ("bias_base", 0), ("bias_gamma", -e.wo_fn_growth / e.iter_size),
-                  ("bias_power", 1), ("bias_min", -e.wo_fn_m), ("bias_max", 0),
-              ])),
-        layer("feature_norm_scale", "ChannelScale", ["fc6_margin", "feature_norm"],
-              ["fc6_margin_scale"]),
+        layer(
+            "annealed_margin",
+            "LabelSpecificAdd",
+            ["fc6", "label"],
+            ["fc6_margin", "margin"],
+            (
+                "label_specific_add_param",
+                [
+                    ("bias_base", 0),
+                    ("bias_gamma", -e.wo_fn_growth / e.iter_size),
+                    ("bias_power", 1),
+                    ("bias_min", -e.wo_fn_m),
+                    ("bias_max", 0),
+                ],
+            ),
+        ),
+        layer(
+            "feature_norm_scale",
+            "ChannelScale",
+            ["fc6_margin", "feature_norm"],
+            ["fc6_margin_scale"],
+        ),
         _loss("fc6_margin_scale"),
         _accuracy(),
     ]
@@ -118,35 +167,57 @@ def _without_feature_normalisation(experiment):
 
 def _a_softmax(experiment):
     """lambda falls with the count of batches, as the margin does above."""
-    return layer("fc6", "MarginInnerProduct", ["fc5", "label"], ["fc6", "lambda"],
-                 WEIGHT,
-                 ("margin_inner_product_param", [
-                     ("num_output", experiment.classes),
-                     ("type", Token(A_SOFTMAX_TYPES[experiment.a_softmax_m])),
-                     XAVIER,
-                     ("base", 1000),
-                     ("gamma", experiment.lambda_gamma / experiment.iter_size),
-                     ("power", 1),
-                     ("lambda_min", experiment.lambda_min),
-                 ]))
+    return layer(
+        "fc6",
+        "MarginInnerProduct",
+        ["fc5", "label"],
+        ["fc6", "lambda"],
+        WEIGHT,
+        (
+            "margin_inner_product_param",
+            [
+                ("num_output", experiment.classes),
+                ("type", Token(A_SOFTMAX_TYPES[experiment.a_softmax_m])),
+                XAVIER,
+                ("base", 1000),
+                ("gamma", experiment.lambda_gamma / experiment.iter_size),
+                ("power", 1),
+                ("lambda_min", experiment.lambda_min),
+            ],
+        ),
+    )
 
 
 def _classes(experiment, bottom, normalize=False):
-    return layer("fc6_l2", "InnerProduct", [bottom], ["fc6"],
-                 ("param", [("lr_mult", 1)]),
-                 ("inner_product_param", [
-                     ("num_output", experiment.classes),
-                     *([("normalize", True)] if normalize else []),
-                     XAVIER,
-                     ("bias_term", False),
-                 ]))
+    return layer(
+        "fc6_l2",
+        "InnerProduct",
+        [bottom],
+        ["fc6"],
+        ("param", [("lr_mult", 1)]),
+        (
+            "inner_product_param",
+            [
+                ("num_output", experiment.classes),
+                *([("normalize", True)] if normalize else []),
+                XAVIER,
+                ("bias_term", False),
+            ],
+        ),
+    )
 
 
 def _loss(bottom):
-    return layer("softmax_loss", "SoftmaxWithLoss", [bottom, "label"], ["softmax_loss"],
-                 ("loss_weight", 1))
+    return layer(
+        "softmax_loss", "SoftmaxWithLoss", [bottom, "label"], ["softmax_loss"], ("loss_weight", 1)
+    )
 
 
 def _accuracy():
-    return layer("Accuracy", "Accuracy", ["fc6", "label"], ["accuracy"],
-                 ("include", [("phase", Token("TEST"))]))
+    return layer(
+        "Accuracy",
+        "Accuracy",
+        ["fc6", "label"],
+        ["accuracy"],
+        ("include", [("phase", Token("TEST"))]),
+    )

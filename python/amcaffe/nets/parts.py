@@ -9,10 +9,13 @@ ZERO = ("bias_filler", [("type", "constant"), ("value", 0)])
 
 
 def layer(name, kind, bottoms, tops, *fields):
-    return ("layer", [
-        ("name", name),
-        ("type", kind),
-        *(("bottom", bottom) for bottom in bottoms),
-        *(("top", top) for top in tops),
-        *fields,
-    ])
+    return (
+        "layer",
+        [
+            ("name", name),
+            ("type", kind),
+            *(("bottom", bottom) for bottom in bottoms),
+            *(("top", top) for top in tops),
+            *fields,
+        ],
+    )

@@ -9,8 +9,10 @@ from pathlib import Path
 from amcaffe.errors import InputError
 
 TRAIN, TEST = 0, 1  # caffe.proto's enum Phase
-_PATCH = ("the layers and fields of this package need a patched Caffe: "
-          "python -m amcaffe.install $CAFFE_ROOT, then python -m amcaffe.build $CAFFE_ROOT")
+_PATCH = (
+    "the layers and fields of this package need a patched Caffe: "
+    "python -m amcaffe.install $CAFFE_ROOT, then python -m amcaffe.build $CAFFE_ROOT"
+)
 
 
 def read_solver(path):

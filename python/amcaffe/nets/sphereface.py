@@ -36,16 +36,36 @@ def deploy_net(experiment):
         ("name", f"face_{experiment.depth}_deploy"),
         layer("data", "Input", [], ["data"], ("input_param", [shape])),
         layer("flip_data", "Flip", ["data"], ["flip_data"]),
-        layer("concat_data", "Concat", ["data", "flip_data"], ["concat_data"],
-              ("concat_param", [("axis", 0)])),
+        layer(
+            "concat_data",
+            "Concat",
+            ["data", "flip_data"],
+            ["concat_data"],
+            ("concat_param", [("axis", 0)]),
+        ),
         *trunk,
         _fc5(experiment, top, training=False),
-        layer("slice_fc5", "Slice", ["fc5"], ["fc5_orig", "fc5_mirror"],
-              ("slice_param", [("axis", 0)])),
-        layer("sum_fc5", "Eltwise", ["fc5_orig", "fc5_mirror"], ["sum_fc5"],
-              ("eltwise_param", [("operation", Token("SUM"))])),
-        layer("normalize1", "Normalize", ["sum_fc5"], ["norm1"],
-              ("normalize_param", [("normalize_type", "L2")])),
+        layer(
+            "slice_fc5",
+            "Slice",
+            ["fc5"],
+            ["fc5_orig", "fc5_mirror"],
+            ("slice_param", [("axis", 0)]),
+        ),
+        layer(
+            "sum_fc5",
+            "Eltwise",
+            ["fc5_orig", "fc5_mirror"],
+            ["sum_fc5"],
+            ("eltwise_param", [("operation", Token("SUM"))]),
+        ),
+        layer(
+            "normalize1",
+            "Normalize",
+            ["sum_fc5"],
+            ["norm1"],
+            ("normalize_param", [("normalize_type", "L2")]),
+        ),
     ]
 
 
@@ -55,8 +75,11 @@ def solver(experiment, margin, net, snapshot_prefix):
     max_iter = e.max_iter
     if max_iter is None:
         max_iter = A_SOFTMAX_MAX_ITER if margin == heads.A_SOFTMAX else MAX_ITER
-    tests = [("test_iter", e.test_iter), ("test_interval", e.test_interval),
-             ("test_initialization", False)]
+    tests = [
+        ("test_iter", e.test_iter),
+        ("test_interval", e.test_interval),
+        ("test_initialization", False),
+    ]
     return [
         ("net", net),
         *(tests if e.test_iter else []),
@@ -78,9 +101,14 @@ def _data(experiment, phase):
     e, training = experiment, phase == "TRAIN"
     source = e.source if training else e.val
     batch = ("batch_size", e.batch if training else TEST_BATCH)
-    transform = ("transform_param", [
-        ("mean_value", e.mean), ("scale", PIXEL_SCALE), ("mirror", e.mirror and training),
-    ])
+    transform = (
+        "transform_param",
+        [
+            ("mean_value", e.mean),
+            ("scale", PIXEL_SCALE),
+            ("mirror", e.mirror and training),
+        ],
+    )
     include = ("include", [("phase", Token(phase))])
     if e.backend == "lmdb":
         if e.resize:
@@ -88,16 +116,42 @@ def _data(experiment, phase):
                 "prototxt: an LMDB's images cannot be resized as they are read",
                 hint="make the LMDB with images of one size, or use image lists",
             )
-        return layer("data", "Data", [], ["data", "label"], include, transform, ("data_param", [
-            ("source", source), batch, ("backend", Token("LMDB")),
-        ]))
+        return layer(
+            "data",
+            "Data",
+            [],
+            ["data", "label"],
+            include,
+            transform,
+            (
+                "data_param",
+                [
+                    ("source", source),
+                    batch,
+                    ("backend", Token("LMDB")),
+                ],
+            ),
+        )
     root = e.root if not e.root or e.root.endswith("/") else e.root + "/"
     resize = [("new_height", e.size[0]), ("new_width", e.size[1])] if e.resize else []
-    return layer("data", "ImageData", [], ["data", "label"], include, transform,
-                 ("image_data_param", [
-                     ("source", source), ("root_folder", root), batch, ("shuffle", training),
-                     *resize,
-                 ]))
+    return layer(
+        "data",
+        "ImageData",
+        [],
+        ["data", "label"],
+        include,
+        transform,
+        (
+            "image_data_param",
+            [
+                ("source", source),
+                ("root_folder", root),
+                batch,
+                ("shuffle", training),
+                *resize,
+            ],
+        ),
+    )
 
 
 def _trunk(experiment, bottom, training):
@@ -110,13 +164,25 @@ def _trunk(experiment, bottom, training):
             name = f"conv{stage}_{number}"
             first = number == 1
             filling = [XAVIER if first else GAUSSIAN, ZERO] if training else []
-            layers.append(layer(
-                name, "Convolution", [bottom], [name],
-                *([WEIGHT, BIAS if first else NO_BIAS] if training else []),
-                ("convolution_param", [
-                    ("num_output", channels), ("kernel_size", 3), ("stride", stride), ("pad", 1),
-                    *filling,
-                ])))
+            layers.append(
+                layer(
+                    name,
+                    "Convolution",
+                    [bottom],
+                    [name],
+                    *([WEIGHT, BIAS if first else NO_BIAS] if training else []),
+                    (
+                        "convolution_param",
+                        [
+                            ("num_output", channels),
+                            ("kernel_size", 3),
+                            ("stride", stride),
+                            ("pad", 1),
+                            *filling,
+                        ],
+                    ),
+                )
+            )
             layers.append(layer(f"relu{stage}_{number}", "PReLU", [name], [name]))
             return name
 
@@ -125,16 +191,31 @@ def _trunk(experiment, bottom, training):
             inner = convolve(2 * unit + 2, bottom, stride=1)
             inner = convolve(2 * unit + 3, inner, stride=1)
             name = f"res{stage}_{2 * unit + 3}"
-            layers.append(layer(name, "Eltwise", [bottom, inner], [name],
-                                ("eltwise_param", [("operation", Token("SUM"))])))
+            layers.append(
+                layer(
+                    name,
+                    "Eltwise",
+                    [bottom, inner],
+                    [name],
+                    ("eltwise_param", [("operation", Token("SUM"))]),
+                )
+            )
             bottom = name
     return layers, bottom
 
 
 def _fc5(experiment, bottom, training):
-    return layer("fc5", "InnerProduct", [bottom], ["fc5"],
-                 *([WEIGHT, BIAS] if training else []),
-                 ("inner_product_param", [
-                     ("num_output", experiment.features),
-                     *([XAVIER, ZERO] if training else []),
-                 ]))
+    return layer(
+        "fc5",
+        "InnerProduct",
+        [bottom],
+        ["fc5"],
+        *([WEIGHT, BIAS] if training else []),
+        (
+            "inner_product_param",
+            [
+                ("num_output", experiment.features),
+                *([XAVIER, ZERO] if training else []),
+            ],
+        ),
+    )

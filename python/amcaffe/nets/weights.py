@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
 
 from amcaffe.errors import InputError
 
@@ -12,7 +11,7 @@ from amcaffe.errors import InputError
 class BlobShape:
     """Shape of a weight blob in a file. legacy: written as num, channels, height, width."""
 
-    dims: Tuple[int, ...]
+    dims: tuple[int, ...]
     legacy: bool
 
     def fits(self, shape):
@@ -76,9 +75,7 @@ def read_weights(path):
 
 def net_shapes(net):
     """dict of layer name -> list of shapes, for each layer of a pycaffe Net that has weights."""
-    return {
-        name: [tuple(blob.data.shape) for blob in blobs] for name, blobs in net.params.items()
-    }
+    return {name: [tuple(blob.data.shape) for blob in blobs] for name, blobs in net.params.items()}
 
 
 def compare_weights(path, weights, wanted, whole):
@@ -118,9 +115,9 @@ def compare_weights(path, weights, wanted, whole):
             f"{path} lacks {len(lacking)} of the {len(wanted)} layers with weights that the net "
             f"needs: {_some(lacking)}",
             found=f"layers that the net does not need: "
-                  f"{_some(name for name in weights if name not in wanted) or 'none'}",
+            f"{_some(name for name in weights if name not in wanted) or 'none'}",
             hint="Caffe would fill them with arbitrary numbers: give the net that these weights "
-                 "were trained with",
+            "were trained with",
         )
     return lacking
 

@@ -48,30 +48,46 @@ def _parser():
         shown = joint.join(map(str, value)) if isinstance(value, tuple) else f"{value}"
         help = help if value is None else f"{help} (default: {shown})"
         group.add_argument(
-            "--" + name.replace("_", "-"), default=value, help=help,
+            "--" + name.replace("_", "-"),
+            default=value,
+            help=help,
             **{"type": type(value), "metavar": "X", **kwargs},
         )
 
     def switch(group, name, help):
         flag, value = name.replace("_", "-"), getattr(default, name)
         group.add_argument(
-            f"--no-{flag}" if value else f"--{flag}", dest=name, help=help, default=value,
+            f"--no-{flag}" if value else f"--{flag}",
+            dest=name,
+            help=help,
+            default=value,
             action="store_false" if value else "store_true",
         )
 
-    parser.add_argument("--out", default="prototxt", metavar="DIR",
-                        help="folder to write to (default: prototxt)")
+    parser.add_argument(
+        "--out", default="prototxt", metavar="DIR", help="folder to write to (default: prototxt)"
+    )
     group = parser.add_argument_group("net")
-    add(group, "depth", "convolutions", choices=sorted(UNITS),
-        metavar="{%s}" % ",".join(map(str, sorted(UNITS))))
+    add(
+        group,
+        "depth",
+        "convolutions",
+        choices=sorted(UNITS),
+        metavar="{{{}}}".format(",".join(map(str, sorted(UNITS)))),
+    )
     add(group, "channels", "of the first stage, doubled by each later one", metavar="N")
     add(group, "features", "dimension of fc5", metavar="N")
     add(group, "size", "input, HEIGHTxWIDTH", type=_size, metavar="HxW")
     group = parser.add_argument_group("head")
-    group.add_argument("--margin", nargs="+", choices=MARGINS, default=DEFAULT_MARGINS,
-                       metavar="HEAD",
-                       help=f"heads to render a solver and a net for, of {', '.join(MARGINS)} "
-                            f"(default: {' '.join(DEFAULT_MARGINS)})")
+    group.add_argument(
+        "--margin",
+        nargs="+",
+        choices=MARGINS,
+        default=DEFAULT_MARGINS,
+        metavar="HEAD",
+        help=f"heads to render a solver and a net for, of {', '.join(MARGINS)} "
+        f"(default: {' '.join(DEFAULT_MARGINS)})",
+    )
     add(group, "classes", "identities", metavar="N")
     add(group, "s", "scale of the cosines, but ArcFace's")
     add(group, "m", "am-softmax: margin, a cosine")
@@ -82,13 +98,22 @@ def _parser():
     add(group, "m3", "combined")
     add(group, "wo_fn_m", "am-softmax-wo-fn: margin at the end of its annealing, a cosine")
     add(group, "wo_fn_growth", "am-softmax-wo-fn: margin that each iteration adds")
-    add(group, "a_softmax_m", "a-softmax: factor of the angle", choices=A_SOFTMAX_TYPES,
-        metavar="{1,2,3,4}")
+    add(
+        group,
+        "a_softmax_m",
+        "a-softmax: factor of the angle",
+        choices=A_SOFTMAX_TYPES,
+        metavar="{1,2,3,4}",
+    )
     add(group, "lambda_gamma", "a-softmax: lambda = 1000 / (1 + X * iteration)")
     add(group, "lambda_min", "a-softmax: lambda's least value")
     add(group, "sample_rate", "fused: share of the classes in each iteration's softmax")
-    add(group, "memory_mb", "fused: MiB up to which the cosines are kept for the backward pass",
-        metavar="N")
+    add(
+        group,
+        "memory_mb",
+        "fused: MiB up to which the cosines are kept for the backward pass",
+        metavar="N",
+    )
     group = parser.add_argument_group("data")
     add(group, "backend", "image lists or LMDB", choices=BACKENDS, metavar="{list,lmdb}")
     add(group, "source", "training list, or LMDB folder", metavar="PATH")
@@ -101,10 +126,21 @@ def _parser():
     group = parser.add_argument_group("solver")
     add(group, "iter_size", "batches an iteration", metavar="N")
     add(group, "lr", "learning rate at the start")
-    add(group, "steps", "iterations after which it is divided by 10", type=int, nargs="*",
-        metavar="N")
-    add(group, "max_iter", f"iterations (default: {MAX_ITER}; a-softmax: {A_SOFTMAX_MAX_ITER})",
-        type=int, metavar="N")
+    add(
+        group,
+        "steps",
+        "iterations after which it is divided by 10",
+        type=int,
+        nargs="*",
+        metavar="N",
+    )
+    add(
+        group,
+        "max_iter",
+        f"iterations (default: {MAX_ITER}; a-softmax: {A_SOFTMAX_MAX_ITER})",
+        type=int,
+        metavar="N",
+    )
     add(group, "weight_decay", "of the weights")
     add(group, "snapshot", "iterations between snapshots", metavar="N")
     add(group, "snapshot_prefix", "of their file names; its folder must exist", metavar="PATH")

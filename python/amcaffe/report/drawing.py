@@ -6,6 +6,8 @@ from typing import Callable
 
 # What each kind of file would say of when and with what it was made.
 UNDATED = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}
+
+
 @dataclass(frozen=True)
 class _Theme:
     ink: str
@@ -13,6 +15,8 @@ class _Theme:
     line: str
     band: str
     colours: tuple
+
+
 # Okabe and Ito's colours for every kind of colour vision; lighter ones on dark paper. Lines
 # differ in their dashes as well.
 LIGHT = _Theme(

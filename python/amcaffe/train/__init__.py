@@ -24,14 +24,27 @@ def _parser():
     )
     parser.add_argument("--solver", required=True, metavar="FILE", help="solver prototxt")
     parser.add_argument("--out", required=True, metavar="DIR", help="made where missing")
-    parser.add_argument("--weights", metavar="FILE",
-                        help="caffemodel to start from; layers are matched by name")
-    parser.add_argument("--resume", action="store_true",
-                        help="go on from DIR's newest snapshot (where there is none: start)")
-    parser.add_argument("--gpu", type=int, metavar="N",
-                        help="default: the solver's solver_mode, without one the CPU")
-    parser.add_argument("--iterations", type=int, metavar="N",
-                        help="in all; default: the solver's max_iter")
-    parser.add_argument("--seed", type=int, metavar="N",
-                        help="default: the solver's random_seed, without one a new one each run")
+    parser.add_argument(
+        "--weights", metavar="FILE", help="caffemodel to start from; layers are matched by name"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from DIR's newest snapshot (where there is none: start)",
+    )
+    parser.add_argument(
+        "--gpu",
+        type=int,
+        metavar="N",
+        help="default: the solver's solver_mode, without one the CPU",
+    )
+    parser.add_argument(
+        "--iterations", type=int, metavar="N", help="in all; default: the solver's max_iter"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="default: the solver's random_seed, without one a new one each run",
+    )
     return parser

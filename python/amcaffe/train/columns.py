@@ -13,7 +13,8 @@ def training_columns(net, layers):
     """
     weights, statistics = net.blob_loss_weights, _statistics(layers)
     outputs = [
-        name for name in net.outputs
+        name
+        for name in net.outputs
         if name not in statistics and not weights[name] and net.blobs[name].data.size == 1
     ]
     columns = {f"train_{name}": (name, 0) for name in outputs}
@@ -38,7 +39,8 @@ def read_column(net, blob, index):
 def _statistics(layers):
     """{blob of statistics: layer's name}"""
     return {
-        layer.top[1]: layer.name for layer in layers
+        layer.top[1]: layer.name
+        for layer in layers
         if layer.type == "MarginSoftmaxLoss" and len(layer.top) > 1
     }
 

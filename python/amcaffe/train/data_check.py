@@ -53,16 +53,21 @@ class _Labels:
         if label == self.ignored or (label < 0 and not self.strict):
             return None
         if label < 0:
-            return (f"label {label} is negative, and {self.strict} does not leave its row out "
-                    f"without loss_param {{ ignore_label: {label} }}")
+            return (
+                f"label {label} is negative, and {self.strict} does not leave its row out "
+                f"without loss_param {{ ignore_label: {label} }}"
+            )
         if self.classes and label >= self.classes:
             return f"label {label} is not below the net's {self.classes} classes"
         return None
 
 
 def _labels_of(layers, label):
-    losses = [(position, layer) for position, layer in enumerate(layers)
-              if "Loss" in layer.type and len(layer.bottom) > 1 and layer.bottom[1] == label]
+    losses = [
+        (position, layer)
+        for position, layer in enumerate(layers)
+        if "Loss" in layer.type and len(layer.bottom) > 1 and layer.bottom[1] == label
+    ]
     found = _Labels(strict=None) if losses else _Labels()
     for position, loss in losses:
         if loss.loss_param.HasField("ignore_label"):
@@ -177,7 +182,7 @@ def _refuse(data, taken, problems, count):
         f"{data.source}: {len(rows)} of {count} lines cannot be trained on",
         found="\n            ".join(shown),
         expected=f"`path label`: an image under {data.root_folder or 'the current directory'!r}, "
-                 f"{labels}, and images of one size unless new_height and new_width are set",
+        f"{labels}, and images of one size unless new_height and new_width are set",
         hint="mend or remove those lines; nothing was trained",
     )
 

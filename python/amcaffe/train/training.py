@@ -112,22 +112,28 @@ class _Run:
         self.first = solver.iter
         self.saved = solver.iter if solver.iter else None
         # Annealed margins and running scales change also in an iteration that is given up.
-        self.kept = [blob for layer in layers if layer.type in KEPT
-                     for blob in list(solver.net.params.get(layer.name, ()))[KEPT[layer.type]:]]
+        self.kept = [
+            blob
+            for layer in layers
+            if layer.type in KEPT
+            for blob in list(solver.net.params.get(layer.name, ()))[KEPT[layer.type] :]
+        ]
         self.signal = None
         self.saturated = 0
         self.passes = []  # (loss, largest softmax loss) of each forward pass
         # Before what is called after a layer here, so that none of it counts as the layer's.
         self.times = LayerTimes(solver.net) if device == "cpu" else None
         self.figures = {}  # column -> its value at each pass of the iteration or the test
-        softmax = [layer.top[0] for layer in layers
-                   if layer.type == "SoftmaxWithLoss" and len(layer.top)]
+        softmax = [
+            layer.top[0] for layer in layers if layer.type == "SoftmaxWithLoss" and len(layer.top)
+        ]
 
         def after_pass():
             weights = solver.net.blob_loss_weights
             blobs = solver.net.blobs
-            loss = sum(float(blobs[name].data.sum()) * weight
-                       for name, weight in weights.items() if weight)
+            loss = sum(
+                float(blobs[name].data.sum()) * weight for name, weight in weights.items() if weight
+            )
             peak = max((float(blobs[name].data.max()) for name in softmax), default=0.0)
             self.passes.append((loss, peak))
 
@@ -161,8 +167,11 @@ class _Run:
         bar = Progress("training", total, "it", initial=solver.iter)
         signals.enter_context(self._signals())
         if solver.iter > total:
-            print(f"amcaffe train: at iteration {solver.iter}, past the {total} asked for: "
-                  f"final.caffemodel is of {solver.iter}", file=sys.stderr)
+            print(
+                f"amcaffe train: at iteration {solver.iter}, past the {total} asked for: "
+                f"final.caffemodel is of {solver.iter}",
+                file=sys.stderr,
+            )
         with table as metrics, bar:
             while solver.iter < total:
                 kept = [blob.data.copy() for blob in self.kept]
@@ -210,13 +219,16 @@ class _Run:
         return means
 
     def _diverged(self, what):
-        good = f"{self._path(self.saved)} is the last good snapshot" if self.saved \
+        good = (
+            f"{self._path(self.saved)} is the last good snapshot"
+            if self.saved
             else "no snapshot was written"
+        )
         raise TrainingError(
             f"training diverged at iteration {self.solver.iter}: {what}",
             found=f"learning rate {self.solver.lr:g}, {good}",
             hint="lower base_lr (by 10, say); start from a model trained with plain softmax "
-                 "(--weights); lower the margin or s; look at the images and labels",
+            "(--weights); lower the margin or s; look at the images and labels",
         )
 
     def _path(self, iteration):
@@ -229,11 +241,15 @@ class _Run:
         self.saved = self.solver.iter
 
     def _interrupted(self):
-        where = f"the snapshot of iteration {self.saved} is in {self.out}" if self.saved \
+        where = (
+            f"the snapshot of iteration {self.saved} is in {self.out}"
+            if self.saved
             else "no iteration was done"
+        )
         print(
             f"\namcaffe train: {signal.Signals(self.signal).name}: {where}; the same command "
-            "with --resume goes on", file=sys.stderr,
+            "with --resume goes on",
+            file=sys.stderr,
         )
         return cli.INTERRUPTED
 
@@ -247,7 +263,8 @@ class _Run:
             partial.unlink()
             raise TrainingError(
                 f"{final} could not be written whole; is the disk full?",
-                found=error.what, hint=f"make room; then --resume goes on in {self.out}",
+                found=error.what,
+                hint=f"make room; then --resume goes on in {self.out}",
             ) from None
         os.replace(partial, final)
         iterations = self.solver.iter
@@ -335,7 +352,8 @@ def _configure(parameters, options, out):
     if "weights" in parameters.DESCRIPTOR.fields_by_name:
         if options.weights is None and len(parameters.weights):
             raise InputError(
-                f"{options.solver} names weights itself", found=", ".join(parameters.weights),
+                f"{options.solver} names weights itself",
+                found=", ".join(parameters.weights),
                 hint="take that line out and give the file to --weights",
             )
         parameters.ClearField("weights")
@@ -360,22 +378,27 @@ def _start(solver, layers, parameters, options, earlier):
         try:
             snapshots.check(snapshot, shapes, history)
         except InputError as error:
-            print(f"amcaffe train: passing over iteration {snapshot.iteration}: {error.what}",
-                  file=sys.stderr)
+            print(
+                f"amcaffe train: passing over iteration {snapshot.iteration}: {error.what}",
+                file=sys.stderr,
+            )
             continue
         snapshots.restore(solver, snapshot)
         print(f"amcaffe train: going on from {snapshot.state}", file=sys.stderr)
         return
     if options.resume:
-        print("amcaffe train: no whole snapshot to resume: starting at iteration 0",
-              file=sys.stderr)
+        print(
+            "amcaffe train: no whole snapshot to resume: starting at iteration 0", file=sys.stderr
+        )
     if options.weights:
         weights = read_weights(options.weights)
         lacking = compare_weights(options.weights, weights, shapes, whole=False)
         solver.net.copy_from(options.weights)
         if lacking:
-            print(f"amcaffe train: not in {options.weights}, so started afresh: "
-                  f"{', '.join(lacking)}", file=sys.stderr)
+            print(
+                f"amcaffe train: not in {options.weights}, so started afresh: {', '.join(lacking)}",
+                file=sys.stderr,
+            )
 
 
 def _text(message):

@@ -29,8 +29,9 @@ def small_python(monkeypatch):
 
 def listing(folder):
     return {
-        path.relative_to(folder).as_posix(): os.readlink(path) if path.is_symlink() else
-        path.read_bytes()
+        path.relative_to(folder).as_posix(): os.readlink(path)
+        if path.is_symlink()
+        else path.read_bytes()
         for path in folder.rglob("*")
         if path.is_symlink() or path.is_file()
     }
@@ -39,8 +40,12 @@ def listing(folder):
 def run(*command, **options):
     """Run a program with nothing of this environment."""
     return subprocess.run(
-        list(map(str, command)), env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
-        timeout=60, **options
+        list(map(str, command)),
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
     )
 
 
@@ -98,8 +103,10 @@ def test_the_libraries_of_the_bundle_win_over_the_nodes_library_path(
     write_bundle(plan_bundle(built_tree), bundle, patchelf)
     compile_c("node/libdependency.so.1", "int dependency(void) { return 13; }")
     done = subprocess.run(
-        [bundle / "bin/caffe"], env={"LD_LIBRARY_PATH": str(tmp_path / "node")},
-        capture_output=True, text=True,
+        [bundle / "bin/caffe"],
+        env={"LD_LIBRARY_PATH": str(tmp_path / "node")},
+        capture_output=True,
+        text=True,
     )
     assert done.stdout == "caffe says 42\n"
 

@@ -22,7 +22,8 @@ def test_what_libraries_need_comes_too_and_the_c_library_does_not(compile_c, loa
     looked = []
     closure = find_closure([program, deep], loader, nowhere, lambda: looked.append(1))
     assert {n: p.resolve() for n, p in closure.libraries.items()} == {
-        "libdeep.so.2": deep, "libnear.so": near,
+        "libdeep.so.2": deep,
+        "libnear.so": near,
     }
     assert not closure.clashes and len(looked) == 2
     closure = find_closure([program], loader, lambda path: path.resolve() == near)
@@ -58,7 +59,11 @@ def test_what_cudnn_opens_by_name_comes_with_what_that_needs_and_opens(compile_c
     path = f"{cudnn.parent}:{runtime.parent}"
     program = compile_c("program", MAIN, cudnn, runtime, run_path=path)
     assert set(find_closure([program], loader, nowhere).libraries) == {
-        "libcudnn.so.9", "libcudnn_ops.so.9", "libneeded.so", "libcudart.so.13", "libnvrtc.so.13",
+        "libcudnn.so.9",
+        "libcudnn_ops.so.9",
+        "libneeded.so",
+        "libcudart.so.13",
+        "libnvrtc.so.13",
         "libnvrtc-builtins.so.13.5",
     }
 

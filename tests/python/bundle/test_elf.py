@@ -28,8 +28,10 @@ def test_the_newest_symbol_of_the_c_library_is_what_counts(compile_c):
     int getrandom(void*, size_t, unsigned); char* secure_getenv(const char*);
     int main(void) { return getrandom(0, 0, 0) + !secure_getenv("X"); }"""
     system = subprocess.run(["getconf", "GNU_LIBC_VERSION"], capture_output=True, text=True).stdout
-    assert (2, 25) <= read_elf(compile_c("new", code)).glibc <= tuple(
-        map(int, re.findall(r"\d+", system))
+    assert (
+        (2, 25)
+        <= read_elf(compile_c("new", code)).glibc
+        <= tuple(map(int, re.findall(r"\d+", system)))
     )
 
 

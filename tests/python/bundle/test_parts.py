@@ -54,8 +54,11 @@ def site(tmp_path, monkeypatch):
 
 
 def test_packages_come_with_all_that_they_require_here(site, tmp_path):
-    site("Used_One", ["needed>=2", "absent; python_version < '3'", "extra; extra == 'all'"],
-         ["used/__init__.py", "used.libs/lib.so"])
+    site(
+        "Used_One",
+        ["needed>=2", "absent; python_version < '3'", "extra; extra == 'all'"],
+        ["used/__init__.py", "used.libs/lib.so"],
+    )
     site("needed", ["used-one"], ["needed.py"])
     site("extra", [], ["extra.py"])
     folder = site("other", [], ["other/__init__.py"])
@@ -63,8 +66,11 @@ def test_packages_come_with_all_that_they_require_here(site, tmp_path):
     modules = {"used": folder / "used/__init__.py"}
     files = distribution_files(modules, "/usr/lib/python3", tmp_path / "python", versions)
     assert set(files) == {
-        "used/__init__.py", "used.libs/lib.so", "Used_One-1.0.dist-info/METADATA",
-        "needed.py", "needed-1.0.dist-info/METADATA",
+        "used/__init__.py",
+        "used.libs/lib.so",
+        "Used_One-1.0.dist-info/METADATA",
+        "needed.py",
+        "needed-1.0.dist-info/METADATA",
     }
     assert versions == {"Used_One": "1.0", "needed": "1.0"}
 
@@ -72,8 +78,10 @@ def test_packages_come_with_all_that_they_require_here(site, tmp_path):
 def test_a_package_without_a_record_of_its_files_comes_whole(site, tmp_path):
     folder = site("plain", [], ["plain/__init__.py", "plain/data.txt", "one.py"], record=False)
     modules = {
-        "plain": folder / "plain/__init__.py", "one": folder / "one.py",
-        "os": Path("/usr/lib/python3/os.py"), "caffe": tmp_path / "python/caffe/__init__.py",
+        "plain": folder / "plain/__init__.py",
+        "one": folder / "one.py",
+        "os": Path("/usr/lib/python3/os.py"),
+        "caffe": tmp_path / "python/caffe/__init__.py",
     }
     files = distribution_files(modules, "/usr/lib/python3", tmp_path / "python", {})
     assert set(files) == {"plain/__init__.py", "plain/data.txt", "one.py"}

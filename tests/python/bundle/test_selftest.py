@@ -22,8 +22,15 @@ int cuDeviceGetCount(int* count) { *count = @count@; return 0; }
 def driver_line(compile_c, tmp_path):
     """What the self-test of a CUDA 13 bundle says of a driver that we make up."""
     manifest = {
-        "files": {}, "links": {}, "elf files": [], "loader": "/no", "gpu": True, "cuda": 13,
-        "driver": elf.DRIVER.pattern, "c library": elf.C_LIBRARY.pattern, "tests": None,
+        "files": {},
+        "links": {},
+        "elf files": [],
+        "loader": "/no",
+        "gpu": True,
+        "cuda": 13,
+        "driver": elf.DRIVER.pattern,
+        "c library": elf.C_LIBRARY.pattern,
+        "tests": None,
         "packages folder": "lib",
     }
     (tmp_path / "bundle/tests").mkdir(parents=True)
@@ -40,7 +47,9 @@ def driver_line(compile_c, tmp_path):
             compile_c("driver/libcuda.so.1", code)
         done = subprocess.run(
             [sys.executable, "-I", tmp_path / "bundle/tests/selftest.py"],
-            env={"LD_LIBRARY_PATH": str(folder)}, capture_output=True, text=True,
+            env={"LD_LIBRARY_PATH": str(folder)},
+            capture_output=True,
+            text=True,
         )
         return next(line for line in done.stdout.splitlines() if line[9:].startswith("driver:"))
 
@@ -67,8 +76,12 @@ def test_a_bundle_of_the_real_tree_trains_and_imports_without_this_environment(
     main([str(tmp_path / "bundle")])
     moved = (tmp_path / "bundle").rename(tmp_path / "moved bundle")
     done = subprocess.run(
-        [moved / "selftest"], env={"PATH": "/usr/bin:/bin"}, cwd="/", capture_output=True,
-        text=True, timeout=300,
+        [moved / "selftest"],
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout
     words = ("files", "libraries", "train on the CPU", "pycaffe:", "pycaffe's tests")

@@ -75,9 +75,7 @@ def test_a_model_that_this_caffe_cannot_parse_loads_after_conversion(
     assert done.returncode == 0, done.stderr
     assert "LayerParameter.normalize_param: 148 -> 214, 1 times" in done.stdout
     assert text(here.classes["NetParameter"].FromString(converted.read_bytes())) == text(parameter)
-    again = patched_caffe.Net(
-        str(tmp_path / "net.prototxt"), str(converted), patched_caffe.TEST
-    )
+    again = patched_caffe.Net(str(tmp_path / "net.prototxt"), str(converted), patched_caffe.TEST)
     data = np.random.default_rng(0).normal(size=(2, 3))
     for one in (net, again):
         one.blobs["data"].data[...], one.blobs["label"].data[...] = data, [1, 3]
@@ -145,10 +143,13 @@ layer { name: "loss" type: "EuclideanLoss" bottom: "fc" bottom: "y" top: "loss" 
         np.testing.assert_array_equal(mine.data, its.data)
 
 
-ANNEALED = NET[: NET.index('layer { name: "margin"')] + """
+ANNEALED = (
+    NET[: NET.index('layer { name: "margin"')]
+    + """
 layer { name: "margin" type: "LabelSpecificAdd" bottom: "fc" bottom: "label" top: "margin"
   label_specific_add_param { bias_base: -0.25 bias_gamma: 0.5 bias_min: -1 iteration: 7 } }
 """
+)
 
 
 @pytest.mark.parametrize("options, count", [({}, 7), ({"iteration": 500}, 500)])
@@ -156,9 +157,7 @@ def test_an_annealed_margin_gets_its_count(patched_caffe, here, fork, tmp_path, 
     (tmp_path / "net.prototxt").write_text(ANNEALED)
     net = patched_caffe.Net(str(tmp_path / "net.prototxt"), patched_caffe.TRAIN)
     net.save(str(tmp_path / "here.caffemodel"))
-    parameter = here.classes["NetParameter"].FromString(
-        (tmp_path / "here.caffemodel").read_bytes()
-    )
+    parameter = here.classes["NetParameter"].FromString((tmp_path / "here.caffemodel").read_bytes())
     margin = next(layer for layer in parameter.layer if layer.name == "margin")
     del margin.blobs[:]
     other = fork({}, (("LabelSpecificAddParameter", "unconditional"),))

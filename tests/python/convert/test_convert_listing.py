@@ -67,8 +67,8 @@ def test_what_does_not_fit_is_told_with_the_forks_that_do():
     layer = packed(1, b"norm") + packed(2, b"Normalize") + packed(148, b"")
     lines = lines_of(packed(100, layer + packed(241, b"")))
     assert lines[1] == '    0  "norm"  Normalize  clip_param 148  field 241: unknown'
-    assert "does not fit upstream: layer 0 \"norm\" > clip_param > min" in lines[-4]
-    assert "does not fit upstream: layer 0 \"norm\" > field 241" in lines[-2]
+    assert 'does not fit upstream: layer 0 "norm" > clip_param > min' in lines[-4]
+    assert 'does not fit upstream: layer 0 "norm" > field 241' in lines[-2]
     assert lines[-1] == "fits the field numbers of: no fork known here"
     lines = lines_of(packed(100, layer))
     assert lines[-1].startswith("fits the field numbers of: ") and "gehaocool" in lines[-1]

@@ -119,8 +119,11 @@ message NetParameter { repeated LayerParameter layer = 100; }
 message LayerParameter { repeated BlobProto blobs = 7; }
 message SolverState { optional int32 iter = 1; }
 """
-RAW = PLAIN.replace("double double_data = 8;", """double double_data = 8;
-  optional Type raw_data_type = 10; optional bytes raw_data = 12;""")
+RAW = PLAIN.replace(
+    "double double_data = 8;",
+    """double double_data = 8;
+  optional Type raw_data_type = 10; optional bytes raw_data = 12;""",
+)
 
 
 def plain_blob(blob):

@@ -107,6 +107,7 @@ def test_what_follows_from_a_base_is_inherited():
     layer = fork_schema("happynear-experiment").messages["LayerParameter"].by_name
     assert layer["label_specific_add_param"].number == 241
     assert layer["label_specific_statistics_param"].number == 240
-    assert "label_specific_statistics_param" not in fork_schema("happynear").messages[
-        "LayerParameter"
-    ].by_name
+    assert (
+        "label_specific_statistics_param"
+        not in fork_schema("happynear").messages["LayerParameter"].by_name
+    )

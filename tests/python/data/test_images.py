@@ -47,9 +47,14 @@ def test_a_cut_jpeg_with_a_whole_thumbnail_inside_is_refused(tmp_path, photo):
         read_image(path)
 
 
-@pytest.mark.parametrize("content, reason", [
-    (b"", "an empty file"), (b"text", "not an image"), (None, "no such file"),
-])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "an empty file"),
+        (b"text", "not an image"),
+        (None, "no such file"),
+    ],
+)
 def test_what_is_no_image_is_refused_with_the_reason(tmp_path, content, reason):
     path = tmp_path / "x.png"
     if content is not None:

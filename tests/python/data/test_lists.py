@@ -31,7 +31,10 @@ def test_windows_line_ends_a_byte_order_mark_and_blank_lines_do_no_harm(tmp_path
 
 
 def test_a_list_without_labels_has_none(tmp_path):
-    assert read_image_list(write(tmp_path / "l", "a.jpg\nb c.jpg\n")) == (["a.jpg", "b c.jpg"], None)
+    assert read_image_list(write(tmp_path / "l", "a.jpg\nb c.jpg\n")) == (
+        ["a.jpg", "b c.jpg"],
+        None,
+    )
 
 
 def test_a_line_without_a_label_among_labelled_ones_is_named(tmp_path):

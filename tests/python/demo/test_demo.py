@@ -37,14 +37,18 @@ def test_the_report_holds_what_was_asked_for_and_a_second_run_trains_nothing(sma
         times = [seed["seconds_per_iteration"] for seed in trained["seeds"]]
         assert trained["seconds_per_iteration"] == pytest.approx(sum(times) / 2) and min(times) > 0
         assert trained["head_seconds"] > 0
-        assert trained["iterations"] == 3 and trained["train_seconds"] > 0 and len(trained["seeds"]) == 2
+        assert (
+            trained["iterations"] == 3
+            and trained["train_seconds"] > 0
+            and len(trained["seeds"]) == 2
+        )
         accuracies = [seed["accuracy"] for seed in trained["seeds"]]
         assert trained["accuracy"] == pytest.approx(sum(accuracies) / 2)
         # 48 impostor pairs cannot resolve one false accept in a hundred.
         assert trained["tar_at_far"] == {"0.01": None, "0.001": None}
     assert report["extract"]["images"] == 2 * 2 * 12
     page = (small_demo / "report.html").read_text()
-    assert "made-up faces" in page and "src=\"http" not in page
+    assert "made-up faces" in page and 'src="http' not in page
 
     capfd.readouterr()
     demo.main(["--out", str(small_demo), "--seeds", "2"])
@@ -64,8 +68,10 @@ def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, patch
     seed = run.Demo(small_demo, 1).work / "seed1"
     solvers = [
         (seed / name).read_text().split("\n")[2:-2]
-        for name in ("nets/am_softmax/face_solver.prototxt",
-                     "nets/am_softmax_fused/face_solver_fused.prototxt")
+        for name in (
+            "nets/am_softmax/face_solver.prototxt",
+            "nets/am_softmax_fused/face_solver_fused.prototxt",
+        )
     ]
     assert solvers[0] == solvers[1] and any("base_lr" in line for line in solvers[0])
     net = (seed / "nets/am_softmax_fused/face_train_test_fused.prototxt").read_text()
@@ -77,14 +83,21 @@ def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, patch
     assert len(trained) == 1 and "softmax/face_solver_softmax" in trained[0]
 
 
-@pytest.mark.parametrize("rates, sentence", [
-    ({"softmax": 0.25, "am_softmax": 0.5},
-     "plain softmax accepts 25.0 % of the genuine pairs and AM-Softmax 50.0 %."),
-    ({"softmax": 0.25, "am_softmax": 0.5, "am_softmax_fused": 0.125},
-     "plain softmax accepts 25.0 % of the genuine pairs, AM-Softmax 50.0 % and fused AM-Softmax "
-     "12.5 %."),
-    ({"softmax": 0.25}, "plain softmax accepts 25.0 % of the genuine pairs."),
-])
+@pytest.mark.parametrize(
+    "rates, sentence",
+    [
+        (
+            {"softmax": 0.25, "am_softmax": 0.5},
+            "plain softmax accepts 25.0 % of the genuine pairs and AM-Softmax 50.0 %.",
+        ),
+        (
+            {"softmax": 0.25, "am_softmax": 0.5, "am_softmax_fused": 0.125},
+            "plain softmax accepts 25.0 % of the genuine pairs, AM-Softmax 50.0 % and fused AM-Softmax "
+            "12.5 %.",
+        ),
+        ({"softmax": 0.25}, "plain softmax accepts 25.0 % of the genuine pairs."),
+    ],
+)
 def test_the_outcome_names_every_loss(rates, sentence):
     runs = {name: {"tar_at_far": {"0.01": rate, "0.001": None}} for name, rate in rates.items()}
     assert _outcome({"runs": runs}) == f"At a false-accept rate of 0.01, {sentence}"

@@ -97,15 +97,27 @@ def by_name(findings):
 def test_versions_come_from_the_headers_that_the_compiler_would_read(machine):
     found = by_name(find_libraries())
     assert {name: one.text.split()[0] for name, one in found.items()} == {
-        "Boost": "1.83", "protobuf": "3.21.12", "glog": "0.7.1", "gflags": "version",
-        "HDF5": "1.14.3", "OpenCV": "4.9.0", "LMDB": "0.9.31", "LevelDB": "1.23",
-        "snappy": "1.2.0", "OpenBLAS": "0.3.26", "protoc": "3.21.12",
+        "Boost": "1.83",
+        "protobuf": "3.21.12",
+        "glog": "0.7.1",
+        "gflags": "version",
+        "HDF5": "1.14.3",
+        "OpenCV": "4.9.0",
+        "LMDB": "0.9.31",
+        "LevelDB": "1.23",
+        "snappy": "1.2.0",
+        "OpenBLAS": "0.3.26",
+        "protoc": "3.21.12",
     }
     assert {one.state for one in found.values()} == {OK}
     tools = by_name(find_tools())
     assert tools["CMake"].text.startswith("4.1.2 ") and tools["build tool"].text.startswith("ninja")
     assert {name: one.state for name, one in tools.items()} == {
-        "C++ compiler": OK, "CMake": OK, "build tool": OK, "ccache": ABSENT, "git": ABSENT,
+        "C++ compiler": OK,
+        "CMake": OK,
+        "build tool": OK,
+        "ccache": ABSENT,
+        "git": ABSENT,
     }
 
 
@@ -179,9 +191,7 @@ def test_a_cmake_that_is_too_old_is_missed(machine):
     [(PermissionError(13, "Permission denied", "/dev/x"), "/dev/x: Permission denied"),
      (PermissionError("no"), "no"), (ValueError("odd"), "ValueError: odd")],
 )  # fmt: skip
-def test_what_breaks_one_look_does_not_break_the_others(
-    machine, monkeypatch, capsys, error, words
-):
+def test_what_breaks_one_look_does_not_break_the_others(machine, monkeypatch, capsys, error, words):
     def fail():
         raise error
 
@@ -219,11 +229,15 @@ def test_pythons_protobuf_runs_what_protoc_writes_or_is_named(protoc, package, r
 def test_a_toolkit_tells_its_version_and_what_else_lies_in_it(machine, monkeypatch, capsys):
     toolkit = machine.root / "cuda"
     for name, text in {
-        "include/cuda_runtime.h": "", "include/cublas_v2.h": "", "include/curand.h": "",
+        "include/cuda_runtime.h": "",
+        "include/cublas_v2.h": "",
+        "include/curand.h": "",
         "include/cudnn_version.h": (
             "#define CUDNN_MAJOR 9\n#define CUDNN_MINOR 12\n#define CUDNN_PATCHLEVEL 0\n"
         ),
-        "lib64/libcudart.so": "", "lib64/libcublas.so": "", "lib64/libcurand.so": "",
+        "lib64/libcudart.so": "",
+        "lib64/libcublas.so": "",
+        "lib64/libcurand.so": "",
         "bin/nvcc": "#!/bin/sh\necho 'Cuda compilation tools, release 13.0, V13.0.1'\n",
     }.items():
         (toolkit / name).parent.mkdir(parents=True, exist_ok=True)
@@ -252,8 +266,11 @@ def test_a_driver_tells_its_cuda_and_its_gpus(machine, monkeypatch, tmp_path):
     """
     library = tmp_path / "libcuda.so.1"
     subprocess.run(
-        [compiler, "-xc", "-", "-shared", "-fPIC", "-o", library], input=code, text=True,
-        check=True, env={"PATH": "/usr/bin:/bin"},
+        [compiler, "-xc", "-", "-shared", "-fPIC", "-o", library],
+        input=code,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin:/bin"},
     )
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     assert by_name(find_gpu())["GPU driver"].text == "for CUDA 13.2: Made Up (sm_90)"
@@ -280,7 +297,8 @@ def test_each_system_gets_its_own_commands(monkeypatch, tmp_path):
     assert commands(BOTH, conda) == ["conda install -c conda-forge c e", "do it"]
     monkeypatch.setattr(finding, "is_managed", lambda: True)
     assert commands([PIP], apt)[-2:] == [
-        f"{sys.executable} -m venv VENV && . VENV/bin/activate", "python -m pip install a",
+        f"{sys.executable} -m venv VENV && . VENV/bin/activate",
+        "python -m pip install a",
     ]
 
 
@@ -430,7 +448,9 @@ def test_it_needs_nothing_but_python(machine):
     )
     # -S: no site-packages; what is not Python's own cannot be imported.
     done = subprocess.run(
-        [sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True,
+        [sys.executable, "-S", "-I", "-c", code],
+        capture_output=True,
+        text=True,
         env={"PATH": os.environ["PATH"]},
     )
     assert done.returncode == 1 and "missing  numpy" in done.stdout, done.stderr

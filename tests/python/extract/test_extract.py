@@ -29,10 +29,15 @@ def plain_deploy():
     kept = []
     for field, layer in sphereface.deploy_net(EXPERIMENT)[1:]:
         if dict(layer)["type"] in ("Input", "Convolution", "PReLU", "InnerProduct"):
-            kept.append((field, [
-                (name, "data" if (name, value) == ("bottom", "concat_data") else value)
-                for name, value in layer
-            ]))
+            kept.append(
+                (
+                    field,
+                    [
+                        (name, "data" if (name, value) == ("bottom", "concat_data") else value)
+                        for name, value in layer
+                    ],
+                )
+            )
     return text.render(kept)
 
 
@@ -45,7 +50,9 @@ class Extraction:
         self.faces = TinyFaces(folder)
         self.folder = self.faces.folder
         (self.folder / "deploy.prototxt").write_text(plain_deploy())
-        (self.folder / "face_deploy.prototxt").write_text(text.render(sphereface.deploy_net(EXPERIMENT)))
+        (self.folder / "face_deploy.prototxt").write_text(
+            text.render(sphereface.deploy_net(EXPERIMENT))
+        )
         self.net = caffe.Net(str(self.folder / "deploy.prototxt"), caffe.TEST)
         random = np.random.default_rng(5)
         for blobs in self.net.params.values():
@@ -53,17 +60,39 @@ class Extraction:
                 blob.data[...] = random.normal(0, 0.3, blob.data.shape)
         self.net.save(str(self.folder / "weights.caffemodel"))
 
-    def run(self, *arguments, list_="train.txt", out="out", net="deploy.prototxt",
-            weights="weights.caffemodel", root="img"):
+    def run(
+        self,
+        *arguments,
+        list_="train.txt",
+        out="out",
+        net="deploy.prototxt",
+        weights="weights.caffemodel",
+        root="img",
+    ):
         return subprocess.run(
             self.command(*arguments, list_=list_, out=out, net=net, weights=weights, root=root),
-            cwd=self.folder, env=step_environment(), capture_output=True, text=True, timeout=300,
+            cwd=self.folder,
+            env=step_environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
     @staticmethod
     def command(*arguments, list_, out, net, weights, root):
-        return [sys.executable, str(SCRIPT), list_, out, "--net", net, "--weights", weights,
-                "--root", root, *map(str, arguments)]
+        return [
+            sys.executable,
+            str(SCRIPT),
+            list_,
+            out,
+            "--net",
+            net,
+            "--weights",
+            weights,
+            "--root",
+            root,
+            *map(str, arguments),
+        ]
 
     def features(self, *arguments, **names):
         done = self.run(*arguments, **names)
@@ -80,8 +109,11 @@ class Extraction:
         return self.net.forward()["fc5"][0].astype(np.float64)
 
     def leftovers(self):
-        return [path.name for path in self.folder.glob("out.*")
-                if path.name not in ("out.npy", "out.txt", "out.json")]
+        return [
+            path.name
+            for path in self.folder.glob("out.*")
+            if path.name not in ("out.npy", "out.txt", "out.json")
+        ]
 
 
 @pytest.fixture
@@ -93,12 +125,15 @@ def unit(vector):
     return vector / np.linalg.norm(vector)
 
 
-@pytest.mark.parametrize("mirror, merged", [
-    ("none", lambda a, b: a),
-    ("sum", lambda a, b: a + b),
-    ("concat", lambda a, b: np.concatenate([a, b])),
-    ("max", np.maximum),
-])
+@pytest.mark.parametrize(
+    "mirror, merged",
+    [
+        ("none", lambda a, b: a),
+        ("sum", lambda a, b: a + b),
+        ("concat", lambda a, b: np.concatenate([a, b])),
+        ("max", np.maximum),
+    ],
+)
 def test_features_are_the_merged_fc5_of_image_and_mirror(extraction, mirror, merged):
     features = extraction.features("--mirror", mirror, "--batch", 7)
     assert features.paths == [f"{n}.png" for n in range(60)]
@@ -121,14 +156,23 @@ def test_the_summary_says_how_the_features_were_made(extraction):
     assert summary["images"] == 60 and summary["dim"] == 8 and summary["mirror"] == "sum"
     assert summary["images_per_second"] > 0 and len(summary["weights_sha256"]) == 64
     assert summary["preprocessing"] == {
-        "channels": "BGR", "mean": 128.0, "scale": 1 / 128, "height": 28, "width": 24,
+        "channels": "BGR",
+        "mean": 128.0,
+        "scale": 1 / 128,
+        "height": 28,
+        "width": 24,
     }
 
 
-@pytest.mark.parametrize("mirror, merged", [
-    ("none", lambda a, b: a), ("sum", lambda a, b: a + b),
-    ("concat", lambda a, b: np.concatenate([a, b])), ("max", np.maximum),
-])
+@pytest.mark.parametrize(
+    "mirror, merged",
+    [
+        ("none", lambda a, b: a),
+        ("sum", lambda a, b: a + b),
+        ("concat", lambda a, b: np.concatenate([a, b])),
+        ("max", np.maximum),
+    ],
+)
 def test_the_rows_of_a_net_that_flips_are_merged(extraction, patched_caffe, mirror, merged):
     features = extraction.features("--mirror", mirror, "--batch", 7, net="face_deploy.prototxt")
     for number in (0, 6, 7, 59):
@@ -198,11 +242,15 @@ def test_an_interrupted_extraction_goes_on_where_it_was(extraction):
         os.link(extraction.folder / f"img/{number % 60}.png", extraction.folder / "img" / name)
         lines.append(f"{name} {number}\n")
     (extraction.folder / "many.txt").write_text("".join(lines))
-    names = dict(list_="many.txt", out="out", net="deploy.prototxt",
-                 weights="weights.caffemodel", root="img")
+    names = dict(
+        list_="many.txt", out="out", net="deploy.prototxt", weights="weights.caffemodel", root="img"
+    )
     running = subprocess.Popen(
-        extraction.command("--batch", 1, **names), cwd=extraction.folder,
-        env=step_environment(), stderr=subprocess.PIPE, text=True,
+        extraction.command("--batch", 1, **names),
+        cwd=extraction.folder,
+        env=step_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
     )
     state = extraction.folder / "out.partial.json"
     while not state.exists():
@@ -277,12 +325,15 @@ def test_a_layer_of_another_shape_is_named_with_both_shapes(extraction):
     assert "trained with" in done.stderr and "rename" not in done.stderr
 
 
-@pytest.mark.parametrize("damage, complaint", [
-    (lambda data: data[: len(data) // 2], "truncated"),
-    (lambda data: b"", "holds no weights"),
-    (lambda data: b"\x89HDF\r\n\x1a\n" + data, "HDF5"),
-    (lambda data: data[:40] + b"\xff" * 40 + data[80:], "weights.caffemodel"),
-])
+@pytest.mark.parametrize(
+    "damage, complaint",
+    [
+        (lambda data: data[: len(data) // 2], "truncated"),
+        (lambda data: b"", "holds no weights"),
+        (lambda data: b"\x89HDF\r\n\x1a\n" + data, "HDF5"),
+        (lambda data: data[:40] + b"\xff" * 40 + data[80:], "weights.caffemodel"),
+    ],
+)
 def test_hostile_weights_are_refused(extraction, damage, complaint):
     path = extraction.folder / "weights.caffemodel"
     path.write_bytes(damage(path.read_bytes()))
@@ -309,11 +360,14 @@ def test_weights_of_a_diverged_run_are_refused(extraction):
     assert done.returncode == 2 and "is not finite" in done.stderr
 
 
-@pytest.mark.parametrize("content, complaint", [
-    (None, "cannot read the list train.txt"),
-    ("", "the list train.txt is empty"),
-    ("0.png 0\n1.png 1\n0.png 0\n", "names 0.png 2 times"),
-])
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (None, "cannot read the list train.txt"),
+        ("", "the list train.txt is empty"),
+        ("0.png 0\n1.png 1\n0.png 0\n", "names 0.png 2 times"),
+    ],
+)
 def test_an_unusable_list_is_refused(extraction, content, complaint):
     path = extraction.folder / "train.txt"
     path.unlink() if content is None else path.write_text(content)
@@ -335,11 +389,14 @@ def test_a_check_inside_caffe_is_told_and_logged(extraction):
     assert "Check failed" in (extraction.folder / "out.caffe.log").read_text()
 
 
-@pytest.mark.parametrize("out, complaint", [
-    ("/proc/amcaffe/feat", "cannot make the folder /proc/amcaffe"),
-    ("/proc/feat", "cannot write /proc/feat.caffe.log"),
-    ("taken", "cannot write taken.caffe.log: Is a directory"),
-])
+@pytest.mark.parametrize(
+    "out, complaint",
+    [
+        ("/proc/amcaffe/feat", "cannot make the folder /proc/amcaffe"),
+        ("/proc/feat", "cannot write /proc/feat.caffe.log"),
+        ("taken", "cannot write taken.caffe.log: Is a directory"),
+    ],
+)
 def test_an_output_that_cannot_be_written_is_refused(extraction, out, complaint):
     (extraction.folder / "taken.caffe.log").mkdir()
     done = extraction.run(out=out)
@@ -370,5 +427,6 @@ def test_the_library_raises_instead_of_printing(extraction, monkeypatch):
 
     monkeypatch.chdir(extraction.folder)
     with pytest.raises(InputError, match="no blob 'fc7'"):
-        extract(Options("train.txt", "out", "deploy.prototxt", "weights.caffemodel", "img",
-                        blob="fc7"))
+        extract(
+            Options("train.txt", "out", "deploy.prototxt", "weights.caffemodel", "img", blob="fc7")
+        )

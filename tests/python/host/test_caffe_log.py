@@ -18,8 +18,12 @@ os.write(2, b"native after\\n")
 
 def run(tmp_path, body="pass"):
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM % body], cwd=tmp_path, env=step_environment(),
-        capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", PROGRAM % body],
+        cwd=tmp_path,
+        env=step_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 

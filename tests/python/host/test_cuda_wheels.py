@@ -59,7 +59,9 @@ def test_a_toolkit_that_is_as_it_should_be_is_left_alone_and_another_made_anew(w
 def test_the_toolkit_is_named_after_its_version_and_has_nccl(wheels, tmp_path, monkeypatch):
     class Wheel:
         version = "13.5.37"
-        files = [metadata.PackagePath(f"nvidia/{name}") for name in ("cu13/bin/nvcc", "cudnn/lib/x")]
+        files = [
+            metadata.PackagePath(f"nvidia/{name}") for name in ("cu13/bin/nvcc", "cudnn/lib/x")
+        ]
 
         def locate_file(self, path):
             return tmp_path / path

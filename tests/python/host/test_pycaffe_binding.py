@@ -51,7 +51,9 @@ def test_a_patched_tree_gets_pybind11_and_others_boost(tmp_path):
         ('bp::class_<Blob>("Blob").add_property("data_ro", &ro).def("num", &num);', ["data_ro"]),
     ],
 )
-def test_a_binding_with_more_in_it_than_ours_is_kept_and_its_names_are_told(tmp_path, beyond, names):
+def test_a_binding_with_more_in_it_than_ours_is_kept_and_its_names_are_told(
+    tmp_path, beyond, names
+):
     said = []
     assert names_beyond_ours(tree(tmp_path, beyond)) == names
     assert choose_binding(tmp_path, say=said.append) == BOOST

@@ -104,7 +104,9 @@ def test_another_layer_interface_is_refused_with_the_reason(root, declaration):
     (root / "include/caffe/layer.hpp").write_text(f"// {LAYER}\n{declaration}\n}};\n")
     message = interface_refusal(root)
     first = message.splitlines()[0]
-    assert "another layer interface: " in first and "class Layer` in include/caffe/layer.hpp" in first
+    assert (
+        "another layer interface: " in first and "class Layer` in include/caffe/layer.hpp" in first
+    )
     assert "expected: `template <typename Dtype> class Layer`" in message
     assert "--no-layers" in message
 

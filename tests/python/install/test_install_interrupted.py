@@ -317,9 +317,7 @@ def test_a_file_edited_after_a_kill_is_not_overwritten(install, tree, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["new", "old"])
-def test_a_link_in_our_folder_is_refused_and_what_it_leads_to_stays(
-    install, tree, tmp_path, name
-):
+def test_a_link_in_our_folder_is_refused_and_what_it_leads_to_stays(install, tree, tmp_path, name):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/file").write_text("kept")
     (tree / ".amcaffe").mkdir()

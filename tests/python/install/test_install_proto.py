@@ -43,7 +43,7 @@ def test_what_looks_like_structure_in_comments_and_strings_is_none():
     text = (
         "/* message M { */ // message M {\n"
         "message M { // it's {0, 1, ..., C-1}\n"
-        "  optional string a = 1 [default = \"}// \\\" {\"]; /* optional int32 b = 2; */\n"
+        '  optional string a = 1 [default = "}// \\" {"]; /* optional int32 b = 2; */\n'
         "  optional string c = 3 [default = '}\"'];\n}\n"
     )
     assert fields(text, "M") == {"a": 1, "c": 3}
@@ -338,6 +338,4 @@ def test_protoc_accepts_the_result(tmp_path):
     if not protoc:
         pytest.skip("no protoc on PATH")
     (tmp_path / "caffe.proto").write_text(merged()[0])
-    subprocess.run(
-        [protoc, f"-I{tmp_path}", f"--python_out={tmp_path}", "caffe.proto"], check=True
-    )
+    subprocess.run([protoc, f"-I{tmp_path}", f"--python_out={tmp_path}", "caffe.proto"], check=True)

@@ -26,9 +26,10 @@ def test_everything_is_put_in_its_place(install, tree, project):
     install()
     now = snapshot(tree)
     assert TARGETS <= set(now)
-    assert now["src/caffe/layers/flip_layer.cpp"][0] == (
-        project / "layers/margins/flip_layer.cpp"
-    ).read_bytes()
+    assert (
+        now["src/caffe/layers/flip_layer.cpp"][0]
+        == (project / "layers/margins/flip_layer.cpp").read_bytes()
+    )
     assert not [name for name in now if name.endswith("README.md")]
     proto = now["src/caffe/proto/caffe.proto"][0].decode()
     host = proto[proto.index("\nmessage LayerParameter") : proto.index("V1LayerParameter")]
@@ -293,7 +294,9 @@ def test_the_diff_of_a_dry_run_is_one_that_patch_applies(install, tree, capsysbi
     subprocess.run(["patch", "-p1", "-s", "--binary"], input=diff, cwd=tree, check=True)
     by_patch = snapshot(tree)
     subprocess.run(["patch", "-p1", "-s", "-R", "--binary"], input=diff, cwd=tree, check=True)
-    assert {k: v for k, v in snapshot(tree).items() if v} == {k: v for k, v in pristine.items() if v}
+    assert {k: v for k, v in snapshot(tree).items() if v} == {
+        k: v for k, v in pristine.items() if v
+    }
     install()
     now = snapshot(tree)
     del now[".amcaffe"], now[".amcaffe/manifest.json"]

@@ -120,9 +120,7 @@ def test_ssds_normalize_is_refused_with_its_parameters_and_the_way_out(full_tree
     assert "`--as Normalize=L2Normalize`" in message and "`--without Normalize`" in message
 
 
-def test_ours_stands_beside_ssds_under_a_second_name(
-    full_tree, install_ours, uninstalls, capsys
-):
+def test_ours_stands_beside_ssds_under_a_second_name(full_tree, install_ours, uninstalls, capsys):
     add_proto(full_tree, SSD_MESSAGE, "  optional NormalizeParameter norm_param = 206;\n")
     register(full_tree, "Normalize", "src/caffe/layers/normalize_layer.cpp")
     write_files(full_tree, {"src/caffe/test/test_normalize_layer.cpp": "// SSD's\n"})
@@ -344,8 +342,9 @@ def test_an_inner_product_made_by_a_factory_is_left_out(
     after = snapshot(full_tree)
     assert "src/caffe/test/test_inner_product_normalize.cpp" not in after
     assert "src/caffe/test/test_normalized_inner_product_layer.cpp" in after
-    assert after["src/caffe/layers/inner_product_layer.cpp"] == (
-        uninstalls["tree"]["src/caffe/layers/inner_product_layer.cpp"]
+    assert (
+        after["src/caffe/layers/inner_product_layer.cpp"]
+        == (uninstalls["tree"]["src/caffe/layers/inner_product_layer.cpp"])
     )
 
 

@@ -85,9 +85,20 @@ def test_there_is_a_cuda_file_for_every_layer_that_computes():
 def test_it_compiles_without_a_warning(source, nvcc, caffe_headers, our_headers, tmp_path):
     # -I comes before any -isystem, so that ours are not the tree's, and are checked.
     command = [
-        *nvcc, "-std=c++17", f"-arch={ARCHITECTURE}", "-Werror", "all-warnings",
-        "-Xcompiler", "-Wall,-Wno-sign-compare,-Werror", "-I", our_headers, *caffe_headers,
-        "-c", source, "-o", tmp_path / "out.o",
+        *nvcc,
+        "-std=c++17",
+        f"-arch={ARCHITECTURE}",
+        "-Werror",
+        "all-warnings",
+        "-Xcompiler",
+        "-Wall,-Wno-sign-compare,-Werror",
+        "-I",
+        our_headers,
+        *caffe_headers,
+        "-c",
+        source,
+        "-o",
+        tmp_path / "out.o",
     ]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr

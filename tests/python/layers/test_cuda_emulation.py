@@ -36,10 +36,27 @@ def kernels(tmp_path_factory):
     source.write_text(REWRITE.rewrite((FOLDER / "kernels.cu").read_text(), "kernels.cu"))
     program = folder / "kernels"
     command = [
-        "g++", "-std=gnu++17", "-O1", "-g1", "-pthread", "-U_FORTIFY_SOURCE",
-        "-fsanitize=address,alignment", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror",
-        "-Wno-sign-compare", "-I", FOLDER / "include", "-I", FOLDER, source,
-        FOLDER / "device.cpp", FOLDER / "execution.cpp", "-o", program,
+        "g++",
+        "-std=gnu++17",
+        "-O1",
+        "-g1",
+        "-pthread",
+        "-U_FORTIFY_SOURCE",
+        "-fsanitize=address,alignment",
+        "-fno-sanitize-recover=all",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-sign-compare",
+        "-I",
+        FOLDER / "include",
+        "-I",
+        FOLDER,
+        source,
+        FOLDER / "device.cpp",
+        FOLDER / "execution.cpp",
+        "-o",
+        program,
     ]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -63,25 +80,29 @@ def test_right_kernels_give_the_same_in_every_order(order, kernels):
     assert numbers(kernels("sum", order)) == ["2080", "6176"]
     assert numbers(kernels("asked memory", order)) == ["1176"]
     assert numbers(kernels("votes", order)) == ["1", "0", "0", "40"]
-    assert numbers(kernels("warps", order)) == [
-        "9", "14", "1", "1", "0", "93", "120", "496", "496"
-    ]
+    assert numbers(kernels("warps", order)) == ["9", "14", "1", "1", "0", "93", "120", "496", "496"]
 
 
 def test_a_missing_barrier_changes_the_sum_in_some_order(kernels):
-    wrong = [order for order in ORDERS if numbers(
-        kernels("sum without a barrier", order)) != ["2080", "6176"]]
+    wrong = [
+        order
+        for order in ORDERS
+        if numbers(kernels("sum without a barrier", order)) != ["2080", "6176"]
+    ]
     assert "forward" in wrong and set(wrong) & set(SHUFFLED)
 
 
-@pytest.mark.parametrize("case, message", [
-    ("early return", "of 64 threads 10 have returned, 54 wait in __syncthreads at kernels.cu:"),
-    ("two barriers", "threads wait at different barriers"),
-    ("lane that stays away", "1 wait in __syncthreads at kernels.cu:"),
-    ("host memory", "argument 2: 0 bytes from "),
-    ("freed memory", "not within one allocation of device memory"),
-    ("copied too much", "cudaMemset: 16 bytes from "),
-])
+@pytest.mark.parametrize(
+    "case, message",
+    [
+        ("early return", "of 64 threads 10 have returned, 54 wait in __syncthreads at kernels.cu:"),
+        ("two barriers", "threads wait at different barriers"),
+        ("lane that stays away", "1 wait in __syncthreads at kernels.cu:"),
+        ("host memory", "argument 2: 0 bytes from "),
+        ("freed memory", "not within one allocation of device memory"),
+        ("copied too much", "cudaMemset: 16 bytes from "),
+    ],
+)
 @pytest.mark.parametrize("order", ["forward", "shuffled:1"])
 def test_a_fault_ends_the_run_with_a_sentence(case, message, order, kernels):
     done = kernels(case, order)
@@ -89,12 +110,15 @@ def test_a_fault_ends_the_run_with_a_sentence(case, message, order, kernels):
     assert "CUDA emulation: " in done.stderr and message in done.stderr
 
 
-@pytest.mark.parametrize("case, message", [
-    ("read past the end", "READ of size 4"),
-    ("write past the end", "WRITE of size 4"),
-    ("too little asked memory", "heap-buffer-overflow"),
-    ("host reads the device", "SEGV"),
-])
+@pytest.mark.parametrize(
+    "case, message",
+    [
+        ("read past the end", "READ of size 4"),
+        ("write past the end", "WRITE of size 4"),
+        ("too little asked memory", "heap-buffer-overflow"),
+        ("host reads the device", "SEGV"),
+    ],
+)
 def test_the_sanitizer_stops_at_a_wrong_address_and_names_the_line(case, message, kernels):
     done = kernels(case)
     assert done.returncode != 0
@@ -127,29 +151,37 @@ def test_an_unknown_order_is_refused(kernels):
     assert done.returncode != 0 and "'backward', but its words are forward," in done.stderr
 
 
-@pytest.mark.parametrize("launch, call", [
-    ("K<<<1, 2>>>(x);", '::cuda_emulation::Launch("K", K, 1, 2)(x);'),
-    ("a::K<T><<<f(n), 2>>>(x);", '::cuda_emulation::Launch("a::K<T>", a::K<T>, f(n), 2)(x);'),
-    (
-        "K<T, A<int> ><<<g, b,\n    s, t>>>(\n  x);",
-        '::cuda_emulation::Launch("K<T, A<int> >", K<T, A<int> >, g, b,\n    s, t)(\n  x);',
-    ),
-    (
-        "K<T>  // why\n  <<<1, 2>>>(x);",
-        '::cuda_emulation::Launch("K<T>", K<T>,  // why\n   1, 2)(x);',
-    ),
-    (
-        "name##_kernel<float><<<1, 2>>>( \\\n x);",
-        '::cuda_emulation::Launch("name##_kernel<float>", name##_kernel<float>, 1, 2)( \\\n x);',
-    ),
-])
+@pytest.mark.parametrize(
+    "launch, call",
+    [
+        ("K<<<1, 2>>>(x);", '::cuda_emulation::Launch("K", K, 1, 2)(x);'),
+        ("a::K<T><<<f(n), 2>>>(x);", '::cuda_emulation::Launch("a::K<T>", a::K<T>, f(n), 2)(x);'),
+        (
+            "K<T, A<int> ><<<g, b,\n    s, t>>>(\n  x);",
+            '::cuda_emulation::Launch("K<T, A<int> >", K<T, A<int> >, g, b,\n    s, t)(\n  x);',
+        ),
+        (
+            "K<T>  // why\n  <<<1, 2>>>(x);",
+            '::cuda_emulation::Launch("K<T>", K<T>,  // why\n   1, 2)(x);',
+        ),
+        (
+            "name##_kernel<float><<<1, 2>>>( \\\n x);",
+            '::cuda_emulation::Launch("name##_kernel<float>", name##_kernel<float>, 1, 2)( \\\n x);',
+        ),
+    ],
+)
 def test_a_launch_becomes_a_call_on_the_same_lines(launch, call):
     assert REWRITE.rewrite(launch, "x.cu") == f'#line 1 "x.cu"\n{call}'
 
 
-@pytest.mark.parametrize("text", [
-    "(*kernel)<<<1, 2>>>();", "__shared__ int a, b;", "__shared__ int a = 1;",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(*kernel)<<<1, 2>>>();",
+        "__shared__ int a, b;",
+        "__shared__ int a = 1;",
+    ],
+)
 def test_what_it_cannot_rewrite_is_refused(text):
     with pytest.raises(REWRITE.RewriteError, match="x.cu"):
         REWRITE.rewrite(text, "x.cu")

@@ -46,10 +46,20 @@ def brute_force(cosine, m1, m2, m3, bound):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bound", BOUNDS)
-@pytest.mark.parametrize("margin", [
-    (1, 0, 0.35), (1, 0.5, 0), (1.35, 0, 0), (4, 0, 0), (0.9, 0.4, 0.15), (4, 0.5, 0.35),
-    (3, 2, -0.2), (1, -0.3, 0.1), (1, 3, 0),
-])
+@pytest.mark.parametrize(
+    "margin",
+    [
+        (1, 0, 0.35),
+        (1, 0.5, 0),
+        (1.35, 0, 0),
+        (4, 0, 0),
+        (0.9, 0.4, 0.15),
+        (4, 0.5, 0.35),
+        (3, 2, -0.2),
+        (1, -0.3, 0.1),
+        (1, 3, 0),
+    ],
+)
 def test_every_value_is_that_of_the_brute_force(margin, bound, dtype):
     value, _ = _core.psi(INSIDE.astype(dtype), *margin, bound=bound)
     expected = [brute_force(float(c), *margin, bound) for c in INSIDE]
@@ -141,10 +151,13 @@ def test_past_pi_arcface_is_extended_as_in_insightface(m2):
     np.testing.assert_array_equal(slope, 1)
 
 
-@pytest.mark.parametrize("margin", [
-    *((1, m2, 0) for m2 in (0, 0.5, 1.5, 2.5, 3.1)),
-    *((m1, m2, 0.35) for m1 in (0.9, 2, 4) for m2 in (0, 0.5)),
-])
+@pytest.mark.parametrize(
+    "margin",
+    [
+        *((1, m2, 0) for m2 in (0, 0.5, 1.5, 2.5, 3.1)),
+        *((m1, m2, 0.35) for m1 in (0.9, 2, 4) for m2 in (0, 0.5)),
+    ],
+)
 def test_the_monotone_curve_never_rewards_a_worse_target(margin):
     cosine = np.linspace(-1, 1, 20001)
     value, slope = _core.psi(cosine, *margin, bound="monotone")
@@ -158,8 +171,9 @@ def test_cosines_of_one_and_past_it_count_as_just_inside(margin, bound):
     for dtype in DTYPES:
         outside = np.array([-np.inf, -2, -1, 1, 2, np.inf], dtype)
         edge = np.sign(outside) * (1 - dtype(1e-4))
-        for found, expected in zip(_core.psi(outside, *margin, bound=bound),
-                                   _core.psi(edge, *margin, bound=bound)):
+        for found, expected in zip(
+            _core.psi(outside, *margin, bound=bound), _core.psi(edge, *margin, bound=bound)
+        ):
             assert np.isfinite(found).all()
             np.testing.assert_array_equal(found, expected)
 

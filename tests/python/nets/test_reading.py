@@ -20,15 +20,18 @@ def layer(name, rules):
     return f'layer {{ name: "{name}" type: "ReLU" bottom: "x" top: "{name}" {rules} }}\n'
 
 
-@pytest.mark.parametrize("rules, where", [
-    ("", {"train", "test", "staged"}),
-    ("include { phase: TRAIN }", {"train", "staged"}),
-    ("exclude { phase: TRAIN }", {"test"}),
-    ("include { phase: TEST } include { phase: TRAIN stage: 's' }", {"test", "staged"}),
-    ("include { not_stage: 's' }", {"train", "test"}),
-    ("include { min_level: 2 }", {"staged"}),
-    ("exclude { max_level: 1 }", {"staged"}),
-])
+@pytest.mark.parametrize(
+    "rules, where",
+    [
+        ("", {"train", "test", "staged"}),
+        ("include { phase: TRAIN }", {"train", "staged"}),
+        ("exclude { phase: TRAIN }", {"test"}),
+        ("include { phase: TEST } include { phase: TRAIN stage: 's' }", {"test", "staged"}),
+        ("include { not_stage: 's' }", {"train", "test"}),
+        ("include { min_level: 2 }", {"staged"}),
+        ("exclude { max_level: 1 }", {"staged"}),
+    ],
+)
 def test_layers_are_kept_as_caffe_itself_keeps_them(net_of, tmp_path, stock_caffe, rules, where):
     from amcaffe.nets import reading
 
@@ -44,14 +47,17 @@ def test_layers_are_kept_as_caffe_itself_keeps_them(net_of, tmp_path, stock_caff
         assert names == [name for name in built._layer_names if "_split" not in name], state
 
 
-@pytest.mark.parametrize("dims, legacy, shape, fits", [
-    ((4, 3), False, (4, 3), True),
-    ((4, 3), False, (3, 4), False),
-    ((1, 1, 4, 3), True, (4, 3), True),
-    ((1, 1, 4, 3), False, (4, 3), False),
-    ((1, 1, 1, 4), True, (4,), True),
-    ((4, 1, 1, 3), True, (4, 3), False),
-])
+@pytest.mark.parametrize(
+    "dims, legacy, shape, fits",
+    [
+        ((4, 3), False, (4, 3), True),
+        ((4, 3), False, (3, 4), False),
+        ((1, 1, 4, 3), True, (4, 3), True),
+        ((1, 1, 4, 3), False, (4, 3), False),
+        ((1, 1, 1, 4), True, (4,), True),
+        ((4, 1, 1, 3), True, (4, 3), False),
+    ],
+)
 def test_old_weights_are_compared_in_four_dimensions(dims, legacy, shape, fits):
     assert BlobShape(dims, legacy).fits(shape) is fits
 
@@ -90,10 +96,13 @@ def test_a_bottom_that_no_layer_makes_is_named(net_of, stock_caffe):
         reading.check_layers(stock_caffe, "net", net, list(net.layer))
 
 
-@pytest.mark.parametrize("text, line, patch", [
-    ("layer {\n  nme: 'a'\n}", 2, True),
-    ("layer {\n  name: 3\n}", 2, False),
-])
+@pytest.mark.parametrize(
+    "text, line, patch",
+    [
+        ("layer {\n  nme: 'a'\n}", 2, True),
+        ("layer {\n  name: 3\n}", 2, False),
+    ],
+)
 def test_a_text_error_names_the_line(net_of, text, line, patch):
     with pytest.raises(InputError, match=rf"net\.prototxt:{line}: ") as caught:
         net_of(text)

@@ -35,7 +35,9 @@ def listed(rows, labels):
 def folds_of(labels, folds=3, seed=0):
     i, j = np.tril_indices(len(labels), -1)
     fold = np.random.default_rng(seed).integers(folds, size=len(i))
-    return SimpleNamespace(left=j, right=i, same=labels[i] == labels[j], fold=fold, rule=("Drawn.",))
+    return SimpleNamespace(
+        left=j, right=i, same=labels[i] == labels[j], fold=fold, rule=("Drawn.",)
+    )
 
 
 def brute_force_tar(scores, same, far):

@@ -120,8 +120,10 @@ def test_am_softmaxs_chain_spares_targets_below_the_margin_and_the_fused_loss_do
     for net in (chain, fused):
         net.params["fc6_l2"][0].data[...] = weights
     worse = -features
-    assert (run_head(fused, worse, labels)["softmax_loss"]
-            > run_head(chain, worse, labels)["softmax_loss"] + 1)
+    assert (
+        run_head(fused, worse, labels)["softmax_loss"]
+        > run_head(chain, worse, labels)["softmax_loss"] + 1
+    )
 
 
 @pytest.mark.parametrize("start", ["softmax", "am-softmax", "arcface", "am-softmax-fused"])
@@ -132,12 +134,13 @@ def test_weights_move_by_name_and_scales_and_counts_stay(open_net, tmp_path, sta
     trained.params["fc6_l2"][0].data[...] += 1
     trained.save(model)
     net = open_net(margin)
-    own = {name: [blob.data.copy() for blob in blobs] for name, blobs in net.params.items()
-           if "scale" in name or "margin" in name}
+    own = {
+        name: [blob.data.copy() for blob in blobs]
+        for name, blobs in net.params.items()
+        if "scale" in name or "margin" in name
+    }
     net.copy_from(model)
-    np.testing.assert_array_equal(
-        net.params["fc6_l2"][0].data, trained.params["fc6_l2"][0].data
-    )
+    np.testing.assert_array_equal(net.params["fc6_l2"][0].data, trained.params["fc6_l2"][0].data)
     for name, blobs in own.items():
         for before, blob in zip(blobs, net.params[name]):
             np.testing.assert_array_equal(blob.data, before, name)
@@ -165,8 +168,16 @@ def rows(folder):
 def test_training_with_every_head_makes_its_loss_fall(
     patched_caffe, tiny_faces, monkeypatch, margin
 ):
-    tiny_faces.render(margins=[margin], max_iter=60, s=8.0, arcface_s=8.0, m=0.2, arcface_m=0.2,
-                      wo_fn_growth=1e-9, lambda_gamma=1e-9)
+    tiny_faces.render(
+        margins=[margin],
+        max_iter=60,
+        s=8.0,
+        arcface_s=8.0,
+        m=0.2,
+        arcface_m=0.2,
+        wo_fn_growth=1e-9,
+        lambda_gamma=1e-9,
+    )
     monkeypatch.chdir(tiny_faces.folder)
     patched_caffe.set_random_seed(1)
     solver = patched_caffe.get_solver(f"net/face_solver{suffix_of(margin)}.prototxt")
@@ -181,18 +192,29 @@ def test_training_with_every_head_makes_its_loss_fall(
         assert np.mean(accuracy[-5:]) > np.mean(accuracy[:5])
 
 
-@pytest.mark.parametrize("margin, column, expected", [
-    ("am-softmax-wo-fn", "train_margin", lambda n: max(-0.01 * (n - 1), -0.08)),
-    ("a-softmax", "train_lambda", lambda n: max(1000 / (1 + 0.5 * n), 190)),
-])
+@pytest.mark.parametrize(
+    "margin, column, expected",
+    [
+        ("am-softmax-wo-fn", "train_margin", lambda n: max(-0.01 * (n - 1), -0.08)),
+        ("a-softmax", "train_lambda", lambda n: max(1000 / (1 + 0.5 * n), 190)),
+    ],
+)
 def test_a_resumed_run_goes_on_with_its_annealing(
     step, patched_caffe, tiny_faces, margin, column, expected
 ):
-    tiny_faces.render(margins=[margin], wo_fn_m=0.08, wo_fn_growth=0.01, lambda_gamma=0.5,
-                      lambda_min=190.0)
+    tiny_faces.render(
+        margins=[margin], wo_fn_m=0.08, wo_fn_growth=0.01, lambda_gamma=0.5, lambda_min=190.0
+    )
     for arguments in (["--iterations", 4], ["--iterations", 10, "--resume"]):
-        done = step("train", "--solver", f"net/face_solver{suffix_of(margin)}.prototxt",
-                    "--out", "out", *arguments, cwd=tiny_faces.folder)
+        done = step(
+            "train",
+            "--solver",
+            f"net/face_solver{suffix_of(margin)}.prototxt",
+            "--out",
+            "out",
+            *arguments,
+            cwd=tiny_faces.folder,
+        )
         assert done.returncode == 0, done.stderr
     found = [float(row[column]) for row in rows(tiny_faces.folder / "out")]
     assert found == pytest.approx([expected(n) for n in range(1, 11)], rel=1e-5)

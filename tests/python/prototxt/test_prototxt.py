@@ -30,9 +30,19 @@ def test_the_committed_files_are_what_the_renderer_makes():
 
 def test_the_first_line_is_the_command_that_renders_the_file_again(tmp_path):
     experiment = Experiment(
-        depth=10, channels=8, size=(50, 40), m=0.2, resize=True, mirror=False,
-        root="my images/", steps=(5, 7), test_iter=3, weight_decay=1e-05, max_iter=9,
-        sample_rate=0.1, memory_mb=0,
+        depth=10,
+        channels=8,
+        size=(50, 40),
+        m=0.2,
+        resize=True,
+        mirror=False,
+        root="my images/",
+        steps=(5, 7),
+        test_iter=3,
+        weight_decay=1e-05,
+        max_iter=9,
+        sample_rate=0.1,
+        memory_mb=0,
     )
     first = render_files(experiment, tmp_path, ["softmax", "am-softmax-fused"])
     line = first["face_deploy.prototxt"].split("\n")[0]
@@ -57,10 +67,22 @@ def test_the_20_layer_net_is_the_released_one():
         names += [f"conv{stage}_1", f"relu{stage}_1"]
         for unit in range(units):
             a, b = 2 * unit + 2, 2 * unit + 3
-            names += [f"conv{stage}_{a}", f"relu{stage}_{a}", f"conv{stage}_{b}",
-                      f"relu{stage}_{b}", f"res{stage}_{b}"]
-    names += ["fc5", "norm1", "fc6_l2", "label_specific_margin", "fc6_margin_scale",
-              "softmax_loss", "Accuracy"]
+            names += [
+                f"conv{stage}_{a}",
+                f"relu{stage}_{a}",
+                f"conv{stage}_{b}",
+                f"relu{stage}_{b}",
+                f"res{stage}_{b}",
+            ]
+    names += [
+        "fc5",
+        "norm1",
+        "fc6_l2",
+        "label_specific_margin",
+        "fc6_margin_scale",
+        "softmax_loss",
+        "Accuracy",
+    ]
     net = render_files(Experiment())["face_train_test.prototxt"]
     assert [name for name, _ in layers(net)] == ["data", "data", *names]
 
@@ -74,7 +96,7 @@ def test_every_head_has_a_solver_and_a_net_of_its_own():
         "_arcface_fused", "_combined", "_combined_fused", "_a_softmax",
     )}  # fmt: skip
     for name in nets:
-        suffix = name[len("face_train_test"):-len(".prototxt")]
+        suffix = name[len("face_train_test") : -len(".prototxt")]
         solver = files[f"face_solver{suffix}.prototxt"]
         assert f'net: "prototxt/{name}"' in solver and f'snapshot_prefix: "face{suffix}"' in solver
 
@@ -84,9 +106,12 @@ def test_every_head_but_a_softmax_starts_from_the_same_layers_with_weights():
     files = render_files(Experiment(), margins=MARGINS)
 
     def trained(name):
-        return [layer for layer, kind in layers(files[name])
-                if kind in ("Convolution", "PReLU", "InnerProduct", "MarginSoftmaxLoss",
-                            "MarginInnerProduct")]
+        return [
+            layer
+            for layer, kind in layers(files[name])
+            if kind
+            in ("Convolution", "PReLU", "InnerProduct", "MarginSoftmaxLoss", "MarginInnerProduct")
+        ]
 
     softmax = trained("face_train_test_softmax.prototxt")
     for name in files:
@@ -109,8 +134,11 @@ def test_a_layer_with_a_blob_has_one_name_in_every_head_that_may_share_it():
             called = re.search(r'name: "(\w+)"\n  type: "(\w+)"', layer)
             annealed = "bias_base" in layer
             scale = re.search(r"value: ([\d.]+)\n", layer) if called[2] == "Scale" else None
-            blobs = (called[2] in ("Scale", "ChannelScale") and called[2], annealed,
-                     scale and scale[1])
+            blobs = (
+                called[2] in ("Scale", "ChannelScale") and called[2],
+                annealed,
+                scale and scale[1],
+            )
             assert meaning.setdefault(called[1], blobs) == blobs, called[1]
 
 
@@ -121,8 +149,10 @@ def test_the_solver_runs_on_a_training_list_alone():
 
 
 def test_a_softmax_trains_as_long_as_spherefaces_solver_and_others_as_am_softmaxs():
-    for experiment, usual, a_softmax in ((Experiment(), 30000, 28000),
-                                         (Experiment(max_iter=7), 7, 7)):
+    for experiment, usual, a_softmax in (
+        (Experiment(), 30000, 28000),
+        (Experiment(max_iter=7), 7, 7),
+    ):
         files = render_files(experiment, margins=MARGINS)
         for name in files:
             if name.startswith("face_solver"):
@@ -141,32 +171,66 @@ def test_annealing_is_as_fast_whatever_the_batches_of_an_iteration():
 
 def test_options_reach_the_text():
     files = render_files(
-        Experiment(backend="lmdb", source="a/db", batch=7, s=64.0, m=0.4, classes=12, features=128,
-                   test_iter=2),
+        Experiment(
+            backend="lmdb",
+            source="a/db",
+            batch=7,
+            s=64.0,
+            m=0.4,
+            classes=12,
+            features=128,
+            test_iter=2,
+        ),
         out=".",
     )
     net, solver = files["face_train_test.prototxt"], files["face_solver.prototxt"]
     assert 'net: "face_train_test.prototxt"' in solver and "test_iter: 2" in solver
-    for line in ('type: "Data"', 'source: "a/db"', "backend: LMDB", "batch_size: 7", "value: 64",
-                 "bias: -0.4", "num_output: 12", "num_output: 128"):
+    for line in (
+        'type: "Data"',
+        'source: "a/db"',
+        "backend: LMDB",
+        "batch_size: 7",
+        "value: 64",
+        "bias: -0.4",
+        "num_output: 12",
+        "num_output: 128",
+    ):
         assert line in net
 
 
-@pytest.mark.parametrize("margin, changes, expected", [
-    ("am-softmax-fused", {"m": 0.4, "s": 20.0}, ["m1: 1", "m2: 0", "m3: 0.4", "scale: 20"]),
-    ("am-softmax-fused", {"sample_rate": 0.25, "memory_mb": 7},
-     ["sample_rate: 0.25", "memory_mb: 7"]),
-    ("normface-fused", {}, ["m1: 1", "m2: 0", "m3: 0", "scale: 30"]),
-    ("arcface-fused", {"arcface_m": 0.4, "arcface_s": 32.0},
-     ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "scale: 32"]),
-    ("arcface", {"arcface_m": 0.4, "arcface_s": 32.0},
-     ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "value: 32"]),
-    ("combined-fused", {"m1": 0.9}, ["m1: 0.9", "m2: 0.3", "m3: 0.2"]),
-    ("am-softmax-wo-fn", {"wo_fn_m": 0.5, "wo_fn_growth": 0.25},
-     ["bias_base: 0", "bias_gamma: -0.25", "bias_min: -0.5", "bias_max: 0", "bp_norm: true"]),
-    ("a-softmax", {"a_softmax_m": 3, "lambda_gamma": 0.5, "lambda_min": 10.0},
-     ["type: TRIPLE", "base: 1000", "gamma: 0.5", "power: 1", "lambda_min: 10"]),
-])
+@pytest.mark.parametrize(
+    "margin, changes, expected",
+    [
+        ("am-softmax-fused", {"m": 0.4, "s": 20.0}, ["m1: 1", "m2: 0", "m3: 0.4", "scale: 20"]),
+        (
+            "am-softmax-fused",
+            {"sample_rate": 0.25, "memory_mb": 7},
+            ["sample_rate: 0.25", "memory_mb: 7"],
+        ),
+        ("normface-fused", {}, ["m1: 1", "m2: 0", "m3: 0", "scale: 30"]),
+        (
+            "arcface-fused",
+            {"arcface_m": 0.4, "arcface_s": 32.0},
+            ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "scale: 32"],
+        ),
+        (
+            "arcface",
+            {"arcface_m": 0.4, "arcface_s": 32.0},
+            ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "value: 32"],
+        ),
+        ("combined-fused", {"m1": 0.9}, ["m1: 0.9", "m2: 0.3", "m3: 0.2"]),
+        (
+            "am-softmax-wo-fn",
+            {"wo_fn_m": 0.5, "wo_fn_growth": 0.25},
+            ["bias_base: 0", "bias_gamma: -0.25", "bias_min: -0.5", "bias_max: 0", "bp_norm: true"],
+        ),
+        (
+            "a-softmax",
+            {"a_softmax_m": 3, "lambda_gamma": 0.5, "lambda_min": 10.0},
+            ["type: TRIPLE", "base: 1000", "gamma: 0.5", "power: 1", "lambda_min: 10"],
+        ),
+    ],
+)
 def test_options_of_each_head_reach_its_text(margin, changes, expected):
     files = render_files(Experiment(**changes), margins=[margin])
     net = next(content for name, content in files.items() if "train_test" in name)
@@ -175,24 +239,47 @@ def test_options_of_each_head_reach_its_text(margin, changes, expected):
 
 
 def test_strings_are_escaped_and_floats_are_exact():
-    rendered = text.render([("s", 'a"b\\c\n'), ("f", 0.1), ("g", 5e-324), ("h", 30.0),
-                            ("t", text.Token("MAX")), ("b", True), ("m", [("n", 1)])])
+    rendered = text.render(
+        [
+            ("s", 'a"b\\c\n'),
+            ("f", 0.1),
+            ("g", 5e-324),
+            ("h", 30.0),
+            ("t", text.Token("MAX")),
+            ("b", True),
+            ("m", [("n", 1)]),
+        ]
+    )
     assert rendered == (
         's: "a\\"b\\\\c\\n"\nf: 0.1\ng: 5e-324\nh: 30\nt: MAX\nb: true\nm {\n  n: 1\n}\n'
     )
 
 
-@pytest.mark.parametrize("change, named", [
-    ({"depth": 18}, "depth"), ({"classes": 1}, "classes"), ({"batch": 0}, "batch"),
-    ({"size": (0, 5)}, "size"), ({"m": -0.1}, "m"), ({"s": float("nan")}, "s"),
-    ({"steps": (9, 4)}, "steps"), ({"lr": 0.0}, "lr"), ({"m3": -1.0}, "m3"),
-    ({"arcface_m": 28.6}, "arcface_m"), ({"arcface_s": 0.0}, "arcface_s"),
-    ({"wo_fn_m": -0.4}, "wo_fn_m"), ({"wo_fn_growth": -5e-5}, "wo_fn_growth"),
-    ({"a_softmax_m": 5}, "a_softmax_m"), ({"lambda_gamma": float("inf")}, "lambda_gamma"),
-    ({"lambda_min": -1.0}, "lambda_min"), ({"sample_rate": 0.0}, "sample_rate"),
-    ({"sample_rate": 1.1}, "sample_rate"), ({"memory_mb": -1}, "memory_mb"),
-    ({"max_iter": 0}, "max_iter"),
-])
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"depth": 18}, "depth"),
+        ({"classes": 1}, "classes"),
+        ({"batch": 0}, "batch"),
+        ({"size": (0, 5)}, "size"),
+        ({"m": -0.1}, "m"),
+        ({"s": float("nan")}, "s"),
+        ({"steps": (9, 4)}, "steps"),
+        ({"lr": 0.0}, "lr"),
+        ({"m3": -1.0}, "m3"),
+        ({"arcface_m": 28.6}, "arcface_m"),
+        ({"arcface_s": 0.0}, "arcface_s"),
+        ({"wo_fn_m": -0.4}, "wo_fn_m"),
+        ({"wo_fn_growth": -5e-5}, "wo_fn_growth"),
+        ({"a_softmax_m": 5}, "a_softmax_m"),
+        ({"lambda_gamma": float("inf")}, "lambda_gamma"),
+        ({"lambda_min": -1.0}, "lambda_min"),
+        ({"sample_rate": 0.0}, "sample_rate"),
+        ({"sample_rate": 1.1}, "sample_rate"),
+        ({"memory_mb": -1}, "memory_mb"),
+        ({"max_iter": 0}, "max_iter"),
+    ],
+)
 def test_impossible_values_are_refused_by_name(change, named):
     with pytest.raises(InputError, match=f"prototxt: {named} must be"):
         Experiment(**change)
@@ -227,14 +314,24 @@ def test_caffe_train_runs_a_shortened_solver_of_the_committed_net(patched_caffe,
         pytest.skip(f"no caffe tool beside pycaffe: {caffe}")
     committed = Experiment()
     tiny_faces.render(
-        depth=committed.depth, channels=committed.channels, features=committed.features,
-        classes=committed.classes, size=committed.size, batch=2, lr=committed.lr, max_iter=1,
-        resize=True, margins=("am-softmax", "am-softmax-fused"),
+        depth=committed.depth,
+        channels=committed.channels,
+        features=committed.features,
+        classes=committed.classes,
+        size=committed.size,
+        batch=2,
+        lr=committed.lr,
+        max_iter=1,
+        resize=True,
+        margins=("am-softmax", "am-softmax-fused"),
     )
     for solver in ("face_solver.prototxt", "face_solver_fused.prototxt"):
         done = subprocess.run(
-            [caffe, "train", "-solver", f"net/{solver}"], cwd=tiny_faces.folder,
-            capture_output=True, text=True, timeout=600,
+            [caffe, "train", "-solver", f"net/{solver}"],
+            cwd=tiny_faces.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         assert "Optimization Done" in done.stderr

@@ -105,7 +105,7 @@ def test_ctrl_c_ends_a_step_between_two_iterations(pycaffe, solver, tmp_path):
     program = textwrap.dedent(
         f"""
         import caffe, sys
-        solver = caffe.get_solver({str(tmp_path / 'solver.prototxt')!r})
+        solver = caffe.get_solver({str(tmp_path / "solver.prototxt")!r})
         solver.add_callback(lambda: None, lambda: print("at work", flush=True))
         try:
             solver.step(10**9)
@@ -116,7 +116,10 @@ def test_ctrl_c_ends_a_step_between_two_iterations(pycaffe, solver, tmp_path):
         """
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         assert process.stdout.readline() == "at work\n"
         process.send_signal(signal.SIGINT)

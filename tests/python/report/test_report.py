@@ -197,7 +197,7 @@ def test_perfect_runs_can_be_plotted():
 
 def test_the_histograms_hold_all_pairs_and_mark_the_threshold(results):
     tallies = {name: result.tally for name, result in results.items()}
-    panels = drawn(score_plot(tallies, {name: 0.25 for name in results})).axes
+    panels = drawn(score_plot(tallies, dict.fromkeys(results, 0.25))).axes
     assert len(panels) == 2
     for axes in panels:
         for stairs in axes.patches:

@@ -19,11 +19,13 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "logits" bottom: "label" to
 """
 # The last top is the number that is kept.
 HEADS = {
-    "LabelSpecificAdd": COSINES + """
+    "LabelSpecificAdd": COSINES
+    + """
 layer { name: "margin" type: "LabelSpecificAdd" bottom: "fc" bottom: "label" top: "logits" top: "n"
   label_specific_add_param { bias_base: 0 bias_gamma: -0.0625 bias_min: -1 unconditional: true } }
 """,
-    "LabelSpecificMargin": COSINES + """
+    "LabelSpecificMargin": COSINES
+    + """
 layer { name: "margin" type: "LabelSpecificMargin" bottom: "fc" bottom: "label"
   top: "logits" top: "n" label_specific_margin_param { margin_base: 2 gamma: 1.5 } }
 """,

@@ -56,8 +56,11 @@ def weights_of(path):
     from caffe.proto import caffe_pb2
 
     model = caffe_pb2.NetParameter.FromString(path.read_bytes())
-    return {layer.name: [list(blob.data) for blob in layer.blobs]
-            for layer in model.layer if layer.blobs}
+    return {
+        layer.name: [list(blob.data) for blob in layer.blobs]
+        for layer in model.layer
+        if layer.blobs
+    }
 
 
 def test_a_run_learns_and_leaves_model_metrics_and_report(train, tiny_faces):
@@ -176,7 +179,7 @@ def test_resume_passes_over_a_snapshot_cut_between_two_layers(train, tiny_faces)
     assert train().returncode == 0
     path = tiny_faces.folder / "out/face_softmax_iter_12.caffemodel"
     model = caffe_pb2.NetParameter.FromString(path.read_bytes())
-    del model.layer[len(model.layer) // 2:]
+    del model.layer[len(model.layer) // 2 :]
     path.write_bytes(model.SerializeToString())
     done = train("--resume", "--iterations", 14)
     assert done.returncode == 0
@@ -194,7 +197,10 @@ def test_a_signal_writes_a_snapshot_and_says_how_to_go_on(train, tiny_faces, num
     out = tiny_faces.folder / "out"
     running = subprocess.Popen(
         [sys.executable, "-m", "amcaffe.train", "--solver", tiny_faces.solver, "--out", "out"],
-        cwd=tiny_faces.folder, env=step_environment(), stderr=subprocess.PIPE, text=True,
+        cwd=tiny_faces.folder,
+        env=step_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 120
     while not (out / "metrics.csv").exists() or len(rows(out)) < 3:
@@ -228,9 +234,7 @@ def test_a_signal_while_images_are_checked_says_the_same_command_again(
     assert train().returncode == 0
 
 
-def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
-    tiny_faces, monkeypatch, capfd
-):
+def test_a_second_signal_does_not_interrupt_the_end_of_the_first(tiny_faces, monkeypatch, capfd):
     from amcaffe import cli
     from amcaffe.train import main, training
 
@@ -250,18 +254,36 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(
 
 
 @pytest.mark.parametrize("backward_passes", [2.5, 3.5, 4])
-@pytest.mark.parametrize("margin, layer, change, kept", [
-    ("am-softmax-wo-fn", "annealed_margin", None, [[2]]),
-    ("a-softmax", "fc6", None, [[2]]),
-    # The margin of the second pass, and the passes.
-    ("am-softmax-wo-fn", "annealed_margin",
-     ('type: "LabelSpecificAdd"\n', 'type: "LabelSpecificMargin"\n'
-      "label_specific_margin_param { margin_base: 2 gamma: 1.5 }\n"), [[3.5], [2]]),
-    # Made large, to move far at each pass.
-    ("am-softmax-wo-fn", "feature_norm_scale",
-     ('type: "ChannelScale"\n', 'type: "ChannelScale"\n'
-      "channel_scale_param { global_scale: true init_global_scale: 1000 }\n"), None),
-], ids=["LabelSpecificAdd", "MarginInnerProduct", "LabelSpecificMargin", "ChannelScale"])
+@pytest.mark.parametrize(
+    "margin, layer, change, kept",
+    [
+        ("am-softmax-wo-fn", "annealed_margin", None, [[2]]),
+        ("a-softmax", "fc6", None, [[2]]),
+        # The margin of the second pass, and the passes.
+        (
+            "am-softmax-wo-fn",
+            "annealed_margin",
+            (
+                'type: "LabelSpecificAdd"\n',
+                'type: "LabelSpecificMargin"\n'
+                "label_specific_margin_param { margin_base: 2 gamma: 1.5 }\n",
+            ),
+            [[3.5], [2]],
+        ),
+        # Made large, to move far at each pass.
+        (
+            "am-softmax-wo-fn",
+            "feature_norm_scale",
+            (
+                'type: "ChannelScale"\n',
+                'type: "ChannelScale"\n'
+                "channel_scale_param { global_scale: true init_global_scale: 1000 }\n",
+            ),
+            None,
+        ),
+    ],
+    ids=["LabelSpecificAdd", "MarginInnerProduct", "LabelSpecificMargin", "ChannelScale"],
+)
 def test_what_a_layer_keeps_is_not_changed_by_an_iteration_given_up(
     tiny_faces, patched_caffe, monkeypatch, backward_passes, margin, layer, change, kept
 ):
@@ -280,7 +302,7 @@ def test_what_a_layer_keeps_is_not_changed_by_an_iteration_given_up(
     model = next((tiny_faces.folder / "out").glob("*_iter_1.caffemodel"))
     found = weights_of(model)[layer]
     assert found and found == weights_of(tiny_faces.folder / "one/final.caffemodel")[layer]
-    assert kept is None or found[-len(kept):] == kept
+    assert kept is None or found[-len(kept) :] == kept
 
 
 def test_the_fused_losss_statistics_show_in_the_metrics_by_name(train, tiny_faces, patched_caffe):
@@ -346,11 +368,14 @@ def test_weights_of_another_shape_are_refused_by_layer(train, tiny_faces):
     assert "layer fc5" in done.stderr and "8 x " in done.stderr and "5 x " in done.stderr
 
 
-@pytest.mark.parametrize("content, complaint", [
-    (b"", "holds no weights"),
-    (b"\x89HDF\r\n\x1a\n", "HDF5"),
-    (os.urandom(64).join([b"\x0a\xff", b"\xff"]), "final.bad"),
-])
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (b"", "holds no weights"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (os.urandom(64).join([b"\x0a\xff", b"\xff"]), "final.bad"),
+    ],
+)
 def test_hostile_weights_are_refused(train, tiny_faces, content, complaint):
     (tiny_faces.folder / "final.bad").write_bytes(content)
     done = train("--weights", "final.bad")
@@ -376,7 +401,10 @@ def test_a_disk_that_fills_up_is_told(train, tiny_faces):
     shutil.rmtree(out)
     done = subprocess.run(
         [sys.executable, "-m", "amcaffe.train", "--solver", tiny_faces.solver, "--out", "out"],
-        cwd=tiny_faces.folder, env=step_environment(), capture_output=True, text=True,
+        cwd=tiny_faces.folder,
+        env=step_environment(),
+        capture_output=True,
+        text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert done.returncode != 0
@@ -425,9 +453,7 @@ def test_an_unknown_layer_type_is_named(train, tiny_faces):
     assert "layer relu1_1" in done.stderr and "PeRLU" in done.stderr
 
 
-def test_a_gpu_of_a_cpu_build_is_refused_before_images_are_checked(
-    train, tiny_faces, stock_caffe
-):
+def test_a_gpu_of_a_cpu_build_is_refused_before_images_are_checked(train, tiny_faces, stock_caffe):
     if hasattr(stock_caffe._caffe.Blob, "_gpu_data_ptr"):
         pytest.skip("this Caffe was built with CUDA")
     tiny_faces.append("missing.png 0")
@@ -440,8 +466,14 @@ def test_both_margin_heads_start_from_one_model_and_learn(train, tiny_faces, pat
     assert train("--seed", 1, out="softmax").returncode == 0
     start = tiny_faces.folder / "softmax/final.caffemodel"
     for head in ("", "_combined"):
-        done = train("--seed", 1, "--weights", start, solver=f"net/face_solver{head}.prototxt",
-                     out=f"margin{head}")
+        done = train(
+            "--seed",
+            1,
+            "--weights",
+            start,
+            solver=f"net/face_solver{head}.prototxt",
+            out=f"margin{head}",
+        )
         assert done.returncode == 0, done.stderr
         assert "started afresh: fc6_margin_scale\n" in done.stderr
         losses = [float(row["loss"]) for row in rows(tiny_faces.folder / f"margin{head}")]

@@ -38,20 +38,26 @@ def test_a_good_list_is_counted(check):
     assert check() == 60
 
 
-@pytest.mark.parametrize("line, complaint", [
-    ("nowhere.png 1", "line 61: img/nowhere.png: no such file"),
-    ("broken.png 1", "line 61: img/broken.png: not an image"),
-    ("empty.png 1", "line 61: img/empty.png: an empty file"),
-    ("cut.jpg 1", "line 61: img/cut.jpg: a truncated JPEG"),
-    ("0.png 6", "line 61: label 6 is not below the net's 6 classes"),
-    ("0.png -1", "line 61: label -1 is negative, and layer softmax_loss (SoftmaxWithLoss) "
-     "does not leave its row out without loss_param { ignore_label: -1 }"),
-    ("0.png 1.5", "line 61: '0.png 1.5' is not `path label`"),
-    ("0.png", "line 61: '0.png' is not `path label`"),
-    ("0.png\t1", "line 61: '0.png\\t1' is not `path label`"),
-    ("", "line 61: a blank line"),
-    ("wide.png 1", "line 61: is 28x30, most images are 28x24"),
-])
+@pytest.mark.parametrize(
+    "line, complaint",
+    [
+        ("nowhere.png 1", "line 61: img/nowhere.png: no such file"),
+        ("broken.png 1", "line 61: img/broken.png: not an image"),
+        ("empty.png 1", "line 61: img/empty.png: an empty file"),
+        ("cut.jpg 1", "line 61: img/cut.jpg: a truncated JPEG"),
+        ("0.png 6", "line 61: label 6 is not below the net's 6 classes"),
+        (
+            "0.png -1",
+            "line 61: label -1 is negative, and layer softmax_loss (SoftmaxWithLoss) "
+            "does not leave its row out without loss_param { ignore_label: -1 }",
+        ),
+        ("0.png 1.5", "line 61: '0.png 1.5' is not `path label`"),
+        ("0.png", "line 61: '0.png' is not `path label`"),
+        ("0.png\t1", "line 61: '0.png\\t1' is not `path label`"),
+        ("", "line 61: a blank line"),
+        ("wide.png 1", "line 61: is 28x30, most images are 28x24"),
+    ],
+)
 def test_each_kind_of_bad_line_is_named(check, tiny_faces, line, complaint):
     import cv2
 
@@ -99,16 +105,19 @@ def test_a_crop_larger_than_an_image_is_found(check, tiny_faces):
 def test_a_label_that_the_loss_ignores_is_allowed(check, tiny_faces):
     tiny_faces.append("0.png -1")
     net = tiny_faces.folder / "net/face_train_test_softmax.prototxt"
-    net.write_text(net.read_text().replace(
-        "loss_weight: 1", "loss_weight: 1 loss_param { ignore_label: -1 }"
-    ))
+    net.write_text(
+        net.read_text().replace("loss_weight: 1", "loss_weight: 1 loss_param { ignore_label: -1 }")
+    )
     assert check() == 61
 
 
-@pytest.mark.parametrize("change, complaint", [
-    (lambda path: path.unlink(), "cannot read the list train.txt: No such file"),
-    (lambda path: path.write_text(""), "the list train.txt is empty"),
-])
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (lambda path: path.unlink(), "cannot read the list train.txt: No such file"),
+        (lambda path: path.write_text(""), "the list train.txt is empty"),
+    ],
+)
 def test_a_missing_or_an_empty_list_is_named(check, tiny_faces, change, complaint):
     change(tiny_faces.list)
     assert complaint in refusal(check)
@@ -125,7 +134,9 @@ def test_images_are_decoded_again_only_when_something_changed(check, tiny_faces,
     decoded = []
     real = data_check.check_images
     monkeypatch.setattr(
-        data_check, "check_images", lambda paths, color: decoded.append(len(paths)) or real(paths, color)
+        data_check,
+        "check_images",
+        lambda paths, color: decoded.append(len(paths)) or real(paths, color),
     )
     check()
     check()

@@ -9,8 +9,7 @@ EDITS = (
         ("src/caffe/common.cpp",),
         (
             (
-                "  CUDA_CHECK(cudaGetDeviceProperties(&prop, device));\n"
-                '  LOG(INFO) << "Device id:',
+                '  CUDA_CHECK(cudaGetDeviceProperties(&prop, device));\n  LOG(INFO) << "Device id:',
                 "  CUDA_CHECK(cudaGetDeviceProperties(&prop, device));\n"
                 "  int clock_rate, overlap, timeout;\n"
                 "  CUDA_CHECK(cudaDeviceGetAttribute(&clock_rate, cudaDevAttrClockRate,\n"
@@ -57,10 +56,12 @@ EDITS = (
         "cuda as a language of CMake",
         "FindCUDA is gone from CMake, and knows no architecture since sm_61; ours replaces it",
         ("cmake/Cuda.cmake",),
-        ((
-            r"find_package\(CUDA [0-9.]+ QUIET\)",
-            "include(cmake/amcaffe_cuda.cmake)",
-        ),),
+        (
+            (
+                r"find_package\(CUDA [0-9.]+ QUIET\)",
+                "include(cmake/amcaffe_cuda.cmake)",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(

@@ -10,10 +10,12 @@ EDITS = (
         "what layers choose algorithms by left with cuDNN 8; our header has it, for sources that "
         "know cuDNN 5's calls",
         (HEADER,),
-        ((
-            r"#include <cudnn\.h>\r?\n(?=[\s\S]*CUDNN_VERSION_MIN\(5, 0, 0\))",
-            '#include <cudnn.h>\n\n#include "caffe/util/cudnn_algorithms.hpp"\n',
-        ),),
+        (
+            (
+                r"#include <cudnn\.h>\r?\n(?=[\s\S]*CUDNN_VERSION_MIN\(5, 0, 0\))",
+                '#include <cudnn.h>\n\n#include "caffe/util/cudnn_algorithms.hpp"\n',
+            ),
+        ),
         regex=True,
     ),
     HostEdit(

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Tuple
 
 from amcaffe.install.edits import Span, pattern_of
 
@@ -24,8 +23,8 @@ class HostEdit:
 
     name: str
     why: str
-    files: Tuple[str, ...]
-    changes: Tuple[Tuple[str, str], ...]
+    files: tuple[str, ...]
+    changes: tuple[tuple[str, str], ...]
     regex: bool = False
 
     def spans(self, text):

@@ -7,30 +7,36 @@ EDITS = (
         "opencv-4 imread flags",
         "the CV_LOAD_IMAGE_* macros are gone; cv::IMREAD_* has been there since OpenCV 2.4",
         CPP,
-        ((
-            NOT_IN_A_DIRECTIVE + r"\bCV_LOAD_IMAGE_([A-Z]+)\b",
-            r"cv::IMREAD_\1",
-        ),),
+        (
+            (
+                NOT_IN_A_DIRECTIVE + r"\bCV_LOAD_IMAGE_([A-Z]+)\b",
+                r"cv::IMREAD_\1",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
         "opencv-4 colour codes",
         "the CV_BGR2GRAY family of macros is gone; cv::COLOR_* has been there since OpenCV 2.4",
         CPP,
-        ((
-            NOT_IN_A_DIRECTIVE + r"\bCV_([A-Z][A-Za-z]+2[A-Z][A-Za-z]+)\b",
-            r"cv::COLOR_\1",
-        ),),
+        (
+            (
+                NOT_IN_A_DIRECTIVE + r"\bCV_([A-Z][A-Za-z]+2[A-Z][A-Za-z]+)\b",
+                r"cv::COLOR_\1",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
         "opencv-4 codec properties",
         "the CV_CAP_PROP_* and CV_IMWRITE_* macros are gone; cv::* has been there since OpenCV 3",
         CPP,
-        ((
-            NOT_IN_A_DIRECTIVE + r"\bCV_((?:CAP_PROP|IMWRITE)_[A-Z_]+)\b",
-            r"cv::\1",
-        ),),
+        (
+            (
+                NOT_IN_A_DIRECTIVE + r"\bCV_((?:CAP_PROP|IMWRITE)_[A-Z_]+)\b",
+                r"cv::\1",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(

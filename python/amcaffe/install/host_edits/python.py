@@ -9,8 +9,7 @@ EDITS = (
         ("cmake/Dependencies.cmake",),
         (
             (
-                "    find_package(PythonInterp 3.0)\n"
-                "    find_package(PythonLibs 3.0)\n",
+                "    find_package(PythonInterp 3.0)\n    find_package(PythonLibs 3.0)\n",
                 "    if(PYTHON_EXECUTABLE)\n"
                 '      set(Python3_EXECUTABLE "${PYTHON_EXECUTABLE}")\n'
                 "    endif()\n"
@@ -80,47 +79,57 @@ EDITS = (
         "numpy-2 tobytes",
         "ndarray.tostring is gone since NumPy 2.3",
         ("python/caffe/*.py",),
-        ((
-            "arr.tostring()",
-            "arr.tobytes()",
-        ),),
+        (
+            (
+                "arr.tostring()",
+                "arr.tobytes()",
+            ),
+        ),
     ),
     HostEdit(
         "numpy-2 frombuffer",
         "binary fromstring is gone since NumPy 2.3; the copy keeps the array writable",
         ("python/caffe/*.py",),
-        ((
-            r"np\.fromstring\(datum\.data, dtype ?= ?np\.uint8\)\.reshape\(",
-            r"np.frombuffer(datum.data, dtype=np.uint8).copy().reshape(",
-        ),),
+        (
+            (
+                r"np\.fromstring\(datum\.data, dtype ?= ?np\.uint8\)\.reshape\(",
+                r"np.frombuffer(datum.data, dtype=np.uint8).copy().reshape(",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
         "numpy-1.12 slices by integers",
         "floats are no slice bounds; the box is already rounded",
         ("python/caffe/detector.py",),
-        ((
-            "box = np.clip(box, 0., [im_h, im_w, im_h, im_w])",
-            "box = np.clip(box, 0., [im_h, im_w, im_h, im_w]).astype(int)",
-        ),),
+        (
+            (
+                "box = np.clip(box, 0., [im_h, im_w, im_h, im_w])",
+                "box = np.clip(box, 0., [im_h, im_w, im_h, im_w]).astype(int)",
+            ),
+        ),
     ),
     HostEdit(
         "scikit-image as_gray",
         "imread's as_grey is gone since scikit-image 0.16",
         ("python/caffe/io.py",),
-        ((
-            "as_grey=not color",
-            "as_gray=not color",
-        ),),
+        (
+            (
+                "as_grey=not color",
+                "as_gray=not color",
+            ),
+        ),
     ),
     HostEdit(
         "scikit-image resize mode",
         "resize fills borders by reflection since scikit-image 0.15; Caffe's images had zeros",
         ("python/caffe/io.py",),
-        ((
-            "resize(im_std, new_dims, order=interp_order)",
-            "resize(im_std, new_dims, order=interp_order, mode='constant')",
-        ),),
+        (
+            (
+                "resize(im_std, new_dims, order=interp_order)",
+                "resize(im_std, new_dims, order=interp_order, mode='constant')",
+            ),
+        ),
     ),
     HostEdit(
         "pybind11 submodule that is not there",

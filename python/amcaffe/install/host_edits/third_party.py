@@ -7,10 +7,12 @@ EDITS = (
         "protobuf-3.21 byte limit",
         "SetTotalBytesLimit lost its second argument, a threshold for warnings",
         CPP,
-        ((
-            r"\bSetTotalBytesLimit\((\w+), *\w+\)",
-            r"SetTotalBytesLimit(\1)",
-        ),),
+        (
+            (
+                r"\bSetTotalBytesLimit\((\w+), *\w+\)",
+                r"SetTotalBytesLimit(\1)",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
@@ -32,10 +34,12 @@ EDITS = (
         "boost-1.89 without boost_system",
         "boost_system has been header-only since 1.69, and its library is gone since 1.89",
         ("cmake/Dependencies.cmake",),
-        ((
-            r"find_package\(Boost ([\d.]+) REQUIRED COMPONENTS system ([a-z ]+)\)",
-            r"find_package(Boost \1 REQUIRED COMPONENTS \2 OPTIONAL_COMPONENTS system)",
-        ),),
+        (
+            (
+                r"find_package\(Boost ([\d.]+) REQUIRED COMPONENTS system ([a-z ]+)\)",
+                r"find_package(Boost \1 REQUIRED COMPONENTS \2 OPTIONAL_COMPONENTS system)",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
