@@ -1,9 +1,8 @@
 """Scores and features drawn for the tests of protocols, and an oracle of theirs."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
+from amcaffe.data.pairs import Pairs
 from amcaffe.protocols.scores import pair_scores
 
 FARS = [0.5, 0.1, 0.01]
@@ -35,9 +34,7 @@ def listed(rows, labels):
 def folds_of(labels, folds=3, seed=0):
     i, j = np.tril_indices(len(labels), -1)
     fold = np.random.default_rng(seed).integers(folds, size=len(i))
-    return SimpleNamespace(
-        left=j, right=i, same=labels[i] == labels[j], fold=fold, rule=("Drawn.",)
-    )
+    return Pairs(j, i, labels[i] == labels[j], fold, ("Drawn by lot.",), None)
 
 
 def brute_force_tar(scores, same, far):

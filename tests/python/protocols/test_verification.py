@@ -1,4 +1,4 @@
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pytest
@@ -29,9 +29,7 @@ def test_verify_of_all_pairs_ignores_the_order_of_the_images():
     order = np.random.default_rng(6).permutation(len(labels))
     place = np.argsort(order)
     pairs = folds_of(labels)
-    moved = SimpleNamespace(
-        left=place[pairs.left], right=place[pairs.right], same=pairs.same, fold=pairs.fold
-    )
+    moved = dataclasses.replace(pairs, left=place[pairs.left], right=place[pairs.right])
     one = verify(features, pairs, labels, FARS)
     other = verify(features[order], moved, labels[order], FARS)
     assert (one.tar, one.eer, one.auc) == (other.tar, other.eer, other.auc)
