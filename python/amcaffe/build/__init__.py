@@ -18,74 +18,18 @@ CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
 
 
 def main(argv):
-    arguments = cli.parser(
-        "build",
-        "Configure and compile a Caffe tree in its build folder, then put caffe and pycaffe into\n"
-        "this Python environment. Run it again after a change: only what changed is compiled.",
-        "python -m amcaffe.build $CAFFE_ROOT",
-    )
-    arguments.add_argument("root", metavar="CAFFE_ROOT", help="Caffe source tree")
-    arguments.add_argument(
-        "--cuda",
-        choices=("auto", "pip", "system", "off"),
-        default="auto",
-        help="auto (default): as before, else with the system's toolkit where a whole one is found; "
-        "pip: with nvcc, cuBLAS, cuRAND, cuDNN and NCCL of PyPI, brought into this environment",
-    )
-    arguments.add_argument(
-        "--cuda-arch",
-        metavar="ARCH[,ARCH]",
-        help="as CMAKE_CUDA_ARCHITECTURES has them: 90, 90a, 80-real, native, all-major; default: "
-        "native where there is a GPU, else all-major",
-    )
-    arguments.add_argument(
-        "--binding",
-        choices=(PYBIND11, BOOST),
-        help="what pycaffe is made with; default: pybind11 in a patched tree, unless the tree's own "
-        "binding has names that ours lacks",
-    )
-    arguments.add_argument(
-        "--pycaffe-only",
-        action="store_true",
-        help="only pycaffe, for one more Python: the one that runs this, beside those that have "
-        "it; as the tree was built, and without putting anything into this environment",
-    )
-    gtests = arguments.add_mutually_exclusive_group()
-    gtests.add_argument(
-        "--tests", action="store_const", const=ALL_TESTS, help="compile the gtests too"
-    )
-    gtests.add_argument(
-        "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
-        help="of the gtests, those of this package alone",
-    )  # fmt: skip
-    arguments.add_argument("--jobs", type=_count, metavar="N", help="compilers at a time")
-    arguments.add_argument(
-        "-D", dest="defines", action="append", default=[], metavar="KEY=VALUE", help="for CMake"
-    )
-    arguments.add_argument(
-        "--no-register",
-        action="store_true",
-        help="leave this Python environment as it is",
-    )
-    options = arguments.parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
     for define in options.defines:
         if "=" not in define:
-            arguments.error(f"-D {define}: expected KEY=VALUE")
+            parser.error(f"-D {define}: expected KEY=VALUE")
     if options.pycaffe_only:
-        _refuse_what_pycaffe_alone_ignores(arguments, options)
+        _refuse_what_pycaffe_alone_ignores(parser, options)
         module = build_pycaffe(options.root, options.jobs)
         print(f"Caffe {check_import(options.root)}: {module}")
         return
-    defines = list(options.defines)
-    if options.cuda_arch:
-        if not (require_tree(options.root).root / CUDA_MODULE).exists():
-            raise BuildError(
-                f"--cuda-arch needs {CUDA_MODULE} in the tree, which is not patched",
-                hint=f"python -m amcaffe.install {options.root}, or -D CUDA_ARCH_NAME=Manual "
-                "-D CUDA_ARCH_BIN=..., as the tree has it",
-            )
-        defines.insert(0, f"CMAKE_CUDA_ARCHITECTURES={options.cuda_arch.replace(',', ';')}")
     cuda = choose_cuda(options.cuda, options.root)
+    defines = [*_architectures(options), *options.defines]
     folder = build(
         options.root, cuda, options.tests, defines, options.jobs, binding=options.binding
     )
@@ -94,6 +38,19 @@ def main(argv):
         for path in register(options.root):
             print(path)
     print(f"Caffe {version}: {folder / 'tools/caffe'}")
+
+
+def _architectures(options):
+    """What --cuda-arch is for CMake: a list of one define, or of none."""
+    if not options.cuda_arch:
+        return []
+    if not (require_tree(options.root).root / CUDA_MODULE).exists():
+        raise BuildError(
+            f"--cuda-arch needs {CUDA_MODULE} in the tree, which is not patched",
+            hint=f"python -m amcaffe.install {options.root}, or -D CUDA_ARCH_NAME=Manual "
+            "-D CUDA_ARCH_BIN=..., as the tree has it",
+        )
+    return [f"CMAKE_CUDA_ARCHITECTURES={options.cuda_arch.replace(',', ';')}"]
 
 
 def _refuse_what_pycaffe_alone_ignores(parser, options):
@@ -111,6 +68,59 @@ def _refuse_what_pycaffe_alone_ignores(parser, options):
             f"--pycaffe-only goes without {', '.join(ignored)}: it builds on what is built, and "
             "registers nothing"
         )
+
+
+def _parser():
+    parser = cli.parser(
+        "build",
+        "Configure and compile a Caffe tree in its build folder, then put caffe and pycaffe into\n"
+        "this Python environment. Run it again after a change: only what changed is compiled.",
+        "python -m amcaffe.build $CAFFE_ROOT",
+    )
+    parser.add_argument("root", metavar="CAFFE_ROOT", help="Caffe source tree")
+    parser.add_argument(
+        "--cuda",
+        choices=("auto", "pip", "system", "off"),
+        default="auto",
+        help="auto (default): as before, else with the system's toolkit where a whole one is "
+        "found; pip: with nvcc, cuBLAS, cuRAND, cuDNN and NCCL of PyPI, brought into this environment",
+    )
+    parser.add_argument(
+        "--cuda-arch",
+        metavar="ARCH[,ARCH]",
+        help="as CMAKE_CUDA_ARCHITECTURES has them: 90, 90a, 80-real, native, all-major; default: "
+        "native where there is a GPU, else all-major",
+    )
+    parser.add_argument(
+        "--binding",
+        choices=(PYBIND11, BOOST),
+        help="what pycaffe is made with; default: pybind11 in a patched tree, unless the tree's "
+        "own binding has names that ours lacks",
+    )
+    parser.add_argument(
+        "--pycaffe-only",
+        action="store_true",
+        help="only pycaffe, for one more Python: the one that runs this, beside those that have "
+        "it; as the tree was built, and without putting anything into this environment",
+    )
+    gtests = parser.add_mutually_exclusive_group()
+    gtests.add_argument(
+        "--tests", action="store_const", const=ALL_TESTS, help="compile the gtests too"
+    )
+    gtests.add_argument(
+        "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
+        help="of the gtests, those of this package alone",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=_count, metavar="N", help="compilers at a time")
+    parser.add_argument(
+        "-D", dest="defines", action="append", default=[], metavar="KEY=VALUE", help="for CMake"
+    )
+    parser.add_argument(
+        "--no-register",
+        action="store_true",
+        help="leave this Python environment as it is",
+    )
+    return parser
 
 
 def _count(text):

@@ -58,7 +58,7 @@ def check_import(root):
         raise BuildError(
             "Caffe is built, but `import caffe` fails",
             found=(done.stderr.strip().splitlines() or ["no message"])[-1],
-            hint="pip install numpy protobuf scipy scikit-image six; with a protoc older than 3.19, "
-            "'protobuf<4'",
+            hint="pip install numpy protobuf scipy scikit-image six; with a protoc older than "
+            "3.19, 'protobuf<4'",
         )
     return done.stdout.strip()

@@ -15,15 +15,19 @@ def logged(command, environment, log, title):
     print("$ " + " ".join(command), flush=True)
     reached = told = 0  # per cent; told is the last printed where there is no terminal for a bar
     bar = tqdm(total=100, desc=title, disable=None, bar_format="{l_bar}{bar}| {elapsed}")
-    with bar, open(log, "a") as file, subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with (
+        bar,
+        open(log, "a") as file,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
         try:
             for line in process.stdout:
                 file.write(line)
@@ -53,7 +57,11 @@ def first_error(text):
     Returns: str of up to 8 lines; the last lines where no error is recognised.
     """
     lines = text.splitlines()
-    patterns = (r"\berror\b:|^CMake Error", r"undefined reference|cannot find -l|Error \d+$", "FAILED")
+    patterns = (
+        r"\berror\b:|^CMake Error",
+        r"undefined reference|cannot find -l|Error \d+$",
+        "FAILED",
+    )
     for pattern in patterns:
         for number, line in enumerate(lines):
             if re.search(pattern, line):

@@ -5,8 +5,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
-import amcaffe
 import pytest
+
+import amcaffe
 from amcaffe.build import compile, configure, environment, logged, main
 from amcaffe.errors import BuildError, TreeError
 from amcaffe.host.toolchain import Cuda
@@ -56,7 +57,9 @@ def test_a_build_without_cuda_is_cpu_only_and_with_it_names_the_toolkit(tmp_path
     options = configure.configure_options(tmp_path, Cuda(tmp_path, "found"))
     assert options["CPU_ONLY"] == "OFF" and options["CUDA_TOOLKIT_ROOT_DIR"] == str(tmp_path)
     assert "USE_NCCL" not in options
-    assert configure.configure_options(tmp_path, Cuda(tmp_path, "", has_nccl=True))["USE_NCCL"] == "ON"
+    assert (
+        configure.configure_options(tmp_path, Cuda(tmp_path, "", has_nccl=True))["USE_NCCL"] == "ON"
+    )
 
 
 def configured_with(root, toolkit):

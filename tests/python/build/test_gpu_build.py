@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from amcaffe.host.cmake_cache import read_cache
 
 # Every kind of layer for which Caffe has one of cuDNN's, in a net that takes milliseconds.
