@@ -11,9 +11,11 @@ from amcaffe.install.host_edits import (
     cuda,
     cudnn,
     libraries,
+    makefile,
     opencv,
     pycaffe,
     python,
+    tools,
 )
 
 HOST_EDITS = (
@@ -25,4 +27,6 @@ HOST_EDITS = (
     + pycaffe.EDITS
     + cuda.EDITS
     + cudnn.EDITS
+    + makefile.EDITS
+    + tools.EDITS
 )
