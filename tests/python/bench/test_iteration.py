@@ -23,7 +23,7 @@ def test_pytorch_trains_the_same_net(patched_caffe):
     from bench.torch_training import TorchTraining
 
     shape = Shape(1, 8, 20)
-    caffe, torch = Training("chain", shape, "cpu"), TorchTraining("torch", shape, "cpu")
+    caffe, torch = Training("fused", shape, "cpu"), TorchTraining("torch", shape, "cpu")
     blobs = [blob.data.shape for layer in caffe._net.params.values() for blob in layer]
     parameters = [tuple(parameter.shape) for parameter in torch._net.parameters()]
     assert parameters + [tuple(torch._weight.shape)] == blobs
