@@ -24,8 +24,6 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from device import contents as pack
-
 from amcaffe import cli
 from amcaffe.build.compile import our_tests
 from amcaffe.bundle.elf import Loader, read_elf
@@ -33,25 +31,35 @@ from amcaffe.bundle.tree_files import collect_tree, relocated
 from amcaffe.bundle.write import find_patchelf
 from amcaffe.cmake_cache import read_cache
 from amcaffe.errors import BuildError, InputError
+from device import contents as pack
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-LIMIT_MIB = 62
-FACTS = "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_config_var('EXT_SUFFIX'))"
+PACK = Path("build/device/pack.tar.xz")
+FACTS = (
+    "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_config_var('EXT_SUFFIX'))"
+)
 # Machine code is a tenth smaller where calls of one function look alike.
-COMPRESSION = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+COMPRESSION = [
+    {"id": lzma.FILTER_X86},
+    {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME},
+]
 
 
 def main(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--caffe-root", default=os.environ.get("CAFFE_ROOT"), metavar="PATH",
-                        help="the tree, a GPU build with its tests [$CAFFE_ROOT]")  # fmt: skip
+    parser.add_argument(
+        "--caffe-root",
+        default=os.environ.get("CAFFE_ROOT"),
+        metavar="PATH",
+        help="the tree, a GPU build with its tests [$CAFFE_ROOT]",
+    )
     parser.add_argument("--python", default=sys.executable, metavar="PATH", help="[this one]")
-    parser.add_argument("--out", type=Path, default=Path("build/device/pack.tar.xz"), metavar="FILE",
-                        help="[build/device/pack.tar.xz]")  # fmt: skip
-    parser.add_argument("--limit", type=int, default=LIMIT_MIB, metavar="MIB",
-                        help=f"refuse a larger archive [{LIMIT_MIB}]")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=PACK, metavar="FILE", help=f"[{PACK}]")
+    parser.add_argument(
+        "--limit", type=int, default=62, metavar="MIB", help="refuse a larger archive [62]"
+    )
     options = parser.parse_args(argv)
     root = require_gpu_build(options.caffe_root)
     contents, manifest = plan(root, options.python)

@@ -63,7 +63,11 @@ def _main(question, argv):
         except KeyboardInterrupt:
             progress.say("interrupted: what was measured is kept")
             status = cli.INTERRUPTED
-    facts = {**machine.facts(devices, options.threads, options.tf32), **bench.facts, "rounds": options.rounds}
+    facts = {
+        **machine.facts(devices, options.threads, options.tf32),
+        **bench.facts,
+        "rounds": options.rounds,
+    }
     text = f"{'; '.join(f'{name}: {fact}' for name, fact in facts.items())}.\n\n"
     text += markdown(bench.rows, question.against_weights)
     _write_records(stem, bench.rows)

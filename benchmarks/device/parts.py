@@ -6,9 +6,10 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional
 
 GRACE_SECONDS = 8  # for a benchmark that is interrupted to write down what it has measured
 LEAST_SECONDS = 5  # below which it is not worth a start

@@ -74,12 +74,16 @@ def misfit(manifest, missing):
     Args: missing: names of libraries.
     """
     if missing:
-        return (f"{', '.join(missing)} not found among this Python's packages and the system's: "
-                "LD_LIBRARY_PATH names further places")
-    here = "%d.%d" % sys.version_info[:2]
+        return (
+            f"{', '.join(missing)} not found among this Python's packages and the system's: "
+            "LD_LIBRARY_PATH names further places"
+        )
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if here != manifest["python"]:
-        return (f"this is Python {here}, the pack's pycaffe is for {manifest['python']}: "
-                "DEVICE_PYTHON names another, or pack with --python")
+        return (
+            f"this is Python {here}, the pack's pycaffe is for {manifest['python']}: "
+            "DEVICE_PYTHON names another, or pack with --python"
+        )
     return ""
 
 
@@ -105,7 +109,9 @@ def plan(folder, manifest, misfit, no_gpu):
     cases = manifest["our test cases"]
     ours = filters(cases)
     sanitizer = find_sanitizer()
-    no_sanitizer = why or ("" if sanitizer else "no compute-sanitizer here (it is in CUDA's toolkit)")
+    no_sanitizer = why or (
+        "" if sanitizer else "no compute-sanitizer here (it is in CUDA's toolkit)"
+    )
 
     def tests(name, log, pattern, seconds, under=(), reason=why, **options):
         program = [*under, folder / manifest["tests"], f"--gtest_filter={pattern}", DEATH_TESTS]

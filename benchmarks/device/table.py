@@ -32,7 +32,5 @@ def milliseconds(name, records):
     shapes = {}
     for record in records:
         shape = "{batch}x{dim}x{classes}".format(**record)
-        shapes.setdefault(shape, []).append(
-            f"{record['implementation']} {record['total_ms']:.4g}"
-        )
+        shapes.setdefault(shape, []).append(f"{record['implementation']} {record['total_ms']:.4g}")
     return [f"{name} {shape}, ms: {', '.join(told)}" for shape, told in shapes.items()]

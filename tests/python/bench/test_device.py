@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+
+from amcaffe.errors import BuildError, InputError
 from device import contents, links, parts, run
 from device.parts import Part, Result
 from device.table import MOST_LINES, table
-
-from amcaffe.errors import BuildError, InputError
 
 DEVICE_SH = Path(__file__).parents[3] / "benchmarks/device.sh"
 GTEST = """\
@@ -54,7 +54,7 @@ def test_a_machines_own_libraries_and_the_systems_are_not_packed(tmp_path):
 def test_of_pycaffe_one_pythons_module_is_packed(tmp_path):
     folder = tmp_path / "python/caffe"
     files = ["__init__.py", "_caffe.so", "_caffe.cpython-39-x.so", "_caffe.cpython-312-x.so",
-             "_caffe.cpp", "proto/caffe_pb2.py", "test/test_net.py", "imagenet/mean.npy"]  # fmt: skip
+             "_caffe.cpp", "proto/caffe_pb2.py", "test/test_net.py", "mean.npy"]  # fmt: skip
     for name in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -70,7 +70,9 @@ def test_of_pycaffe_one_pythons_module_is_packed(tmp_path):
 
 @pytest.mark.parametrize("place", ["bin/caffe", "lib/libcaffe.so", "pycaffe/caffe/_caffe.x.so"])
 def test_run_paths_lead_to_the_packs_libraries_and_to_the_links(place, tmp_path):
-    for path in contents.run_path(place).replace("$ORIGIN", str(tmp_path / place / "..")).split(":"):
+    for path in (
+        contents.run_path(place).replace("$ORIGIN", str(tmp_path / place / "..")).split(":")
+    ):
         relative = os.path.relpath(os.path.normpath(path), tmp_path)
         assert relative in (contents.LIBRARIES, contents.THEIRS)
 
@@ -145,7 +147,10 @@ def test_a_part_that_fails_says_how(part):
 def test_a_part_that_cannot_run_says_why(part):
     skipped = part("", reason="no GPU")
     assert (skipped.state, skipped.figure) == ("skipped", "no GPU")
-    assert (part("", left=3).state, part("", left=3).figure) == ("skipped", "no time was left for it")
+    assert (part("", left=3).state, part("", left=3).figure) == (
+        "skipped",
+        "no time was left for it",
+    )
     misfit = part("", fault="another Python")
     assert (misfit.state, misfit.figure) == ("failed", "another Python")
 
@@ -160,7 +165,7 @@ def test_a_part_is_stopped_at_its_limit_with_all_that_it_started(part, short, tm
     code = f"""
 import pathlib, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-pathlib.Path({str(tmp_path / 'child')!r}).write_text(str(child.pid))
+pathlib.Path({str(tmp_path / "child")!r}).write_text(str(child.pid))
 print("begun", flush=True)
 time.sleep(60)
 """
@@ -211,8 +216,12 @@ def test_the_tests_fall_into_halves_without_a_test_in_two():
     assert found["others' GPU"].partition("-")[2].split(":")[-1] == "CuDNN*"
 
 
-MANIFEST = {"python": "%d.%d" % sys.version_info[:2], "tests": "tests/test.testbin",
-            "our test cases": ["FlipLayerTest"], "needed": []}  # fmt: skip
+MANIFEST = {
+    "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    "tests": "tests/test.testbin",
+    "our test cases": ["FlipLayerTest"],
+    "needed": [],
+}
 
 
 def test_without_a_gpu_only_the_cpus_parts_run():
@@ -238,9 +247,14 @@ def record(implementation, total, classes=10516):
 
 
 def test_the_table_has_the_machine_each_part_and_a_line_a_shape():
-    results = [Result("import caffe", "ok", 2.2, "caffe 1.0.0"),
-               Result("racecheck", "skipped", 0, "no GPU"), Result("head", "failed", 70, "")]  # fmt: skip
-    figures = {"head": [record("fused", 0.4412), record("torch", 0.99), record("fused", 2.5, 100000)]}
+    results = [
+        Result("import caffe", "ok", 2.2, "caffe 1.0.0"),
+        Result("racecheck", "skipped", 0, "no GPU"),
+        Result("head", "failed", 70, ""),
+    ]
+    figures = {
+        "head": [record("fused", 0.4412), record("torch", 0.99), record("fused", 2.5, 100000)]
+    }
     assert table([("GPU", "H100")], results, figures) == [
         "GPU: H100",
         "import caffe  ok            2 s  caffe 1.0.0",
@@ -287,7 +301,9 @@ def test_a_pack_is_unpacked_run_and_removed(tmp_path):
     with tarfile.open(tmp_path / "pack.tar.xz", "w:xz", dereference=True) as tar:
         tar.add(tmp_path / "pack", ".")
     (tmp_path / "tmp").mkdir()
-    done = device_sh(tmp_path / "pack.tar.xz", OUT=str(tmp_path / "out"), TMPDIR=str(tmp_path / "tmp"))
+    done = device_sh(
+        tmp_path / "pack.tar.xz", OUT=str(tmp_path / "out"), TMPDIR=str(tmp_path / "tmp")
+    )
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
     assert any("FAILED" in line and "libabsent.so.1 not found" in line for line in lines)

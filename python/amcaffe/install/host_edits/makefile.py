@@ -8,12 +8,15 @@ EDITS = (
         "imread and imwrite are in a library of their own since OpenCV 3; make links it where "
         "the linker finds it, whether Makefile.config names the version or not",
         ("Makefile",),
-        ((
-            r"ifeq \(\$\(OPENCV_VERSION\), *3\)(?=\s+LIBRARIES \+= opencv_imgcodecs)",
-            "OPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - -o /dev/null \\\\\n"
-            "\t\t$(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs 2>/dev/null && echo 3)\n"
-            "\tifneq ($(filter 3 4 5,$(OPENCV_VERSION)),)",
-        ),),
+        (
+            (
+                r"ifeq \(\$\(OPENCV_VERSION\), *3\)(?=\s+LIBRARIES \+= opencv_imgcodecs)",
+                "OPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - \\\\\n"
+                "\t\t-o /dev/null $(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs \\\\\n"
+                "\t\t2>/dev/null && echo 3)\n"
+                "\tifneq ($(filter 3 4 5,$(OPENCV_VERSION)),)",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(

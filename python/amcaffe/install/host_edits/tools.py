@@ -10,30 +10,36 @@ EDITS = (
         "python-3 print",
         "print is a function of Python 3",
         SCRIPTS,
-        ((
-            r"(?m)^( +)print (?![=(])(\S[^\r\n]*?)[ \t]*(?=\r?$)",
-            r"\1print(\2)",
-        ),),
+        (
+            (
+                r"(?m)^( +)print (?![=(])(\S[^\r\n]*?)[ \t]*(?=\r?$)",
+                r"\1print(\2)",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
         "python-3 except",
         "an exception is named by `as`",
         SCRIPTS,
-        ((
-            r"(?m)^( +except [\w.]+), (\w+):",
-            r"\1 as \2:",
-        ),),
+        (
+            (
+                r"(?m)^( +except [\w.]+), (\w+):",
+                r"\1 as \2:",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
         "python-3.12 raw patterns",
         r"Python warns of a string's \d and \S since 3.12, which is none of its own escapes",
         SCRIPTS,
-        ((
-            r"\bre\.compile\('(?=[^'\r\n]*\\)",
-            r"re.compile(r'",
-        ),),
+        (
+            (
+                r"\bre\.compile\('(?=[^'\r\n]*\\)",
+                r"re.compile(r'",
+            ),
+        ),
         regex=True,
     ),
     HostEdit(
@@ -59,8 +65,8 @@ EDITS = (
         ("tools/extra/parse_log.py",),
         (
             (
-                "except ValueError:\n                # Skip lines with bad formatting",
-                "except (ValueError, IndexError):\n                # Skip lines with bad formatting",
+                "except ValueError:\n                # Skip lines with bad",
+                "except (ValueError, IndexError):\n                # Skip lines with bad",
             ),
         ),
     ),
@@ -114,13 +120,13 @@ EDITS = (
                 "import argparse\nimport multiprocessing\nimport os\n",
             ),
             (
-                "# gflags\ngflags.DEFINE_string('image_lib', 'opencv',\n                     'OpenCV",
+                "# gflags\ngflags.DEFINE_string('image_lib', 'opencv',\n",
                 "parser = argparse.ArgumentParser()\n"
                 "parser.add_argument('--input', required=True, help=\n"
-                "                     'A list of images, one path relative to input_folder a line.')\n"
+                "                     'A list of images, a path below input_folder a line.')\n"
                 "parser.add_argument('--num_clients', type=int, default=1, help=\n"
                 "                     'Number of processes.')\n"
-                "parser.add_argument('--image_lib', default='opencv', help=\n                     'OpenCV",
+                "parser.add_argument('--image_lib', default='opencv', help=\n",
             ),
             (
                 "gflags.DEFINE_string('input_folder', '',\n",
@@ -144,14 +150,13 @@ EDITS = (
                 "mapreducer.REGISTER_DEFAULT_REDUCER(mapreducer.NoPassReducer)\n"
                 "mapreducer.REGISTER_DEFAULT_READER(mapreducer.FileReader)\n"
                 "mapreducer.REGISTER_DEFAULT_WRITER(mapreducer.FileWriter)\n",
-                "def resize_and_crop(line):\n"
-                "    list(ResizeCropImagesMapper().map(None, line))\n",
+                "def resize_and_crop(line):\n    list(ResizeCropImagesMapper().map(None, line))\n",
             ),
             (
                 "    launcher.launch()",
-                "    with open(FLAGS.input) as lines, multiprocessing.Pool(FLAGS.num_clients) as pool:\n"
-                "        for done in pool.imap_unordered(resize_and_crop, lines, chunksize=64):\n"
-                "            pass",
+                "    lines = open(FLAGS.input)\n"
+                "    with multiprocessing.Pool(FLAGS.num_clients) as pool:\n"
+                "        list(pool.imap_unordered(resize_and_crop, lines, chunksize=64))",
             ),
         ),
     ),
