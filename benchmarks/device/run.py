@@ -78,7 +78,7 @@ def misfit(manifest, missing):
             f"{', '.join(missing)} not found among this Python's packages and the system's: "
             "LD_LIBRARY_PATH names further places"
         )
-    here = "%d.%d" % sys.version_info[:2]
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if here != manifest["python"]:
         return (
             f"this is Python {here}, the pack's pycaffe is for {manifest['python']}: "
