@@ -89,6 +89,14 @@ function(caffe_cuda_compile objlist_variable)
   set(flags ${CUDA_NVCC_FLAGS})
   list(FILTER flags EXCLUDE REGEX "^-std=")
   set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${flags}")
+  # A test launches libcaffe's kernels of im2col. nvcc since 13 keeps a kernel to its library, and
+  # a kernel template to its file, as each file's device code may hold another; here one does.
+  if(NOT CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 13)
+    set(shared ${ARGN})
+    list(FILTER shared INCLUDE REGEX "/(im2col|test_im2col_kernel)\\.cu$")
+    set_property(SOURCE ${shared} APPEND PROPERTY COMPILE_OPTIONS
+                 --device-entity-has-hidden-visibility=false -static-global-template-stub=false)
+  endif()
   set(${objlist_variable} ${ARGN} PARENT_SCOPE)
 endfunction()
 

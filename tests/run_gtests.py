@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Tests typed over devices come as /0 and /1 for the CPU, /2 and /3 for the GPU.
-CPU_ONLY = "--gtest_filter=-*GPU*:*/2.*:*/3.*"
+from amcaffe.bundle.selftest import CPU_TESTS
+
+CPU_ONLY = f"--gtest_filter={CPU_TESTS}"
 
 
 def gpus():

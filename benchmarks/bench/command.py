@@ -50,7 +50,7 @@ def _main(question, argv):
     }
     devices = options.devices or (["cpu", "gpu"] if gpu.name() else ["cpu"])
     jobs = [(device, shape) for device in devices for shape in options.shapes]
-    environment = machine.environment(options.threads, options.out)
+    environment = machine.environment(options.threads, options.out, options.tf32)
     with Progress(question.name, len(jobs) * len(kinds), "implementations") as progress:
 
         def told(row):
@@ -66,15 +66,19 @@ def _main(question, argv):
         except KeyboardInterrupt:
             progress.say("interrupted: what was measured is kept")
             status = cli.INTERRUPTED
-    facts = {**machine.facts(devices, options.threads), **bench.facts, "rounds": options.rounds}
+    facts = {
+        **machine.facts(devices, options.threads, options.tf32),
+        **bench.facts,
+        "rounds": options.rounds,
+    }
     text = f"{'; '.join(f'{name}: {fact}' for name, fact in facts.items())}.\n\n"
     text += markdown(bench.rows, question.against_weights)
     _write_records(stem, bench.rows)
     atomic_write(f"{stem}.md", text)
+    print(text, end="", flush=True)
     measured = records(bench.rows)
     if measured and question.plot:
         atomic_write(f"{stem}.png", question.plot(measured).png())
-    print(text, end="")
     return status
 
 
@@ -119,6 +123,9 @@ def _parser(question):
     )
     parser.add_argument(
         "--devices", nargs="+", choices=("cpu", "gpu"), help="[the CPU, and a GPU that is there]"
+    )
+    parser.add_argument(
+        "--tf32", action="store_true", help="allow TF32 on the GPU, to all alike [exact floats]"
     )
     return parser
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from bench import gpu
 from bench.caffe_heads import import_caffe, linked_library
+from bench.machine import tf32_allowed
 from bench.problem import LeftOut, fill
 
 
@@ -88,9 +89,9 @@ class _CpuBlas:
 
 
 class _CuBlas:
-    """Column-major float products of arrays on the GPU, without TF32: cuBLAS's default."""
+    """Column-major float products of arrays on the GPU."""
 
-    _OPERATIONS = {"N": 0, "T": 1}
+    _OPERATIONS, _TF32 = {"N": 0, "T": 1}, 3
 
     def __init__(self, library):
         try:
@@ -99,6 +100,8 @@ class _CuBlas:
             raise LeftOut("libcaffe is not linked with cuBLAS") from None
         self._handle = ctypes.c_void_p()
         _check("cublasCreate", create(ctypes.byref(self._handle)))
+        if tf32_allowed():
+            _check("cublasSetMathMode", library.cublasSetMathMode(self._handle, self._TF32))
 
     def hold(self, array):
         return gpu.Array(array)

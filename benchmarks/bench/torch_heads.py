@@ -3,6 +3,7 @@
 import math
 
 from bench import gpu
+from bench.machine import tf32_allowed
 from bench.problem import MARGIN, SCALE, LeftOut, fill
 
 
@@ -10,12 +11,7 @@ class TorchHead:
     """name: "torch", "torch_compile" or "cut_cross_entropy"."""
 
     def __init__(self, name, shape, device):
-        try:
-            import torch
-        except ImportError:
-            raise LeftOut("PyTorch is not installed: make bench EXTRAS=torch") from None
-        if device == "gpu" and not torch.cuda.is_available():
-            raise LeftOut(f"PyTorch {torch.__version__} does not see the GPU")
+        torch = import_torch(device)
         if name == "cut_cross_entropy":
             self._loss_of = _cut_cross_entropy(device)
         elif name == "torch_compile":
@@ -50,6 +46,18 @@ class TorchHead:
 
     def facts(self):
         return {"PyTorch": f"{self._torch.__version__}, {self._torch.get_num_threads()} threads"}
+
+
+def import_torch(device):
+    """PyTorch, with the precision that Caffe has. Raises LeftOut."""
+    try:
+        import torch
+    except ImportError:
+        raise LeftOut("PyTorch is not installed: make bench EXTRAS=torch") from None
+    if device == "gpu" and not torch.cuda.is_available():
+        raise LeftOut(f"PyTorch {torch.__version__} does not see the GPU")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32_allowed()
+    return torch
 
 
 def margin_loss(feature, weight, label):

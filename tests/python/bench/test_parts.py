@@ -160,10 +160,39 @@ def test_the_peak_on_the_gpu_is_without_what_others_take_between_turns(monkeypat
     assert [turn["peak_bytes"] for turn in told] == [70, 70]
 
 
-def test_no_variable_makes_one_implementation_multiply_with_less_precision(monkeypatch, tmp_path):
+@pytest.mark.parametrize("tf32, said", [(False, "0"), (True, "1")])
+def test_no_variable_makes_one_implementation_multiply_with_less_precision(
+    tf32, said, monkeypatch, tmp_path
+):
     for name in ("NVIDIA_TF32_OVERRIDE", "CAFFE_ALLOW_TF32", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"):
         monkeypatch.setenv(name, "1")
-    assert not [name for name in machine.environment(1, tmp_path) if "TF32" in name]
+    variables = machine.environment(1, tmp_path, tf32)
+    assert {n: v for n, v in variables.items() if "TF32" in n} == {"CAFFE_ALLOW_TF32": said}
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_pytorch_and_cublas_go_by_caffes_variable(tf32, monkeypatch):
+    modes = []
+    cublas = types.SimpleNamespace(
+        cublasCreate_v2=HostCuBlas.cublasCreate_v2, cublasSgemm_v2=None,
+        cublasSetMathMode=lambda handle, mode: modes.append(mode),
+    )  # fmt: skip
+    monkeypatch.setenv("CAFFE_ALLOW_TF32", str(int(tf32)))
+    products._CuBlas(cublas)
+    assert modes == ([3] if tf32 else [])  # CUBLAS_TF32_TENSOR_OP_MATH
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from bench.torch_heads import import_torch
+
+    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for backend in backends:
+            backend.allow_tf32 = not tf32
+        import_torch("cpu")
+        assert [backend.allow_tf32 for backend in backends] == [tf32, tf32]
+    finally:
+        for backend, value in zip(backends, before):
+            backend.allow_tf32 = value
 
 
 def test_all_implementations_have_one_loss_and_gradient(patched_caffe):

@@ -124,6 +124,38 @@ SAMPLES = {
         ('      << cudnnGetErrorString(status); \\\n',
          '      << cudnnGetErrorString(status); \\\n'),
     ],
+    "opencv-4 in the Makefile": [
+        ("\tifeq ($(OPENCV_VERSION), 3)\n\t\tLIBRARIES += opencv_imgcodecs\n\tendif\n",
+         "\tOPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - -o /dev/null \\\n"
+         "\t\t$(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs 2>/dev/null && echo 3)\n"
+         "\tifneq ($(filter 3 4 5,$(OPENCV_VERSION)),)\n"
+         "\t\tLIBRARIES += opencv_imgcodecs\n\tendif\n"),
+        ("ifeq ($(OPENCV_VERSION), 3)\n\tCOMMON_FLAGS += -DOPENCV3\nendif\n",
+         "ifeq ($(OPENCV_VERSION), 3)\n\tCOMMON_FLAGS += -DOPENCV3\nendif\n"),
+    ],
+    "python-3 print": [
+        ("    if x:\n        print 'Wrote %s' % name\n", "    if x:\n        print('Wrote %s' % name)\n"),
+        ("    print line, Exception, e ", "    print(line, Exception, e)"),
+        ("    print('%d' % n)", "    print('%d' % n)"),
+        ("    print ('%d' % n)", "    print ('%d' % n)"),
+        ("    print = 3", "    print = 3"),
+        ("    # print it", "    # print it"),
+        ("    printed it", "    printed it"),
+    ],
+    "python-3 except": [
+        ("    except Exception, e:", "    except Exception as e:"),
+        ("        except (OSError, IOError):", "        except (OSError, IOError):"),
+    ],
+    "python-3.12 raw patterns": [
+        ("re.compile('lr = (\\d+)')", "re.compile(r'lr = (\\d+)')"),
+        ("re.compile(r'lr = (\\d+)')", "re.compile(r'lr = (\\d+)')"),
+        ("re.compile('lr')", "re.compile('lr')"),
+    ],
+    "python-3 logs of any bytes": [
+        ("with open(path_to_log) as f:", "with open(path_to_log, errors='replace') as f:"),
+        ("open(input_file, 'r')", "open(input_file, 'r', errors='replace')"),
+        ("open(output_filename, 'w')", "open(output_filename, 'w')"),
+    ],
 }  # fmt: skip
 REGEX = [unit for unit in HOST_EDITS if unit.regex]
 LITERAL = [unit for unit in HOST_EDITS if not unit.regex]

@@ -11,8 +11,10 @@ from amcaffe.install.host_edits import (
     compilers,
     cuda,
     cudnn,
+    makefile,
     opencv,
     python,
+    scripts,
     third_party,
 )
 
@@ -25,4 +27,6 @@ HOST_EDITS = (
     + binding.EDITS
     + cuda.EDITS
     + cudnn.EDITS
+    + makefile.EDITS
+    + scripts.EDITS
 )

@@ -62,7 +62,7 @@ EDITS = (
     HostEdit(
         "python-3 iteration",
         "dict.iteritems and xrange are Python 2's",
-        ("python/**/*.py",),
+        ("python/**/*.py", "tools/extra/*.py"),
         (
             (
                 r"(?<!\bsix)\.iteritems\(\)",
