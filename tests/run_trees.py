@@ -1,6 +1,7 @@
 """Caffe trees of any origin through install, build, tests and uninstall: a Markdown table.
 
-    python tests/run_trees.py upstream=../caffe ssd=../ssd --install-arg ssd:--as=Normalize=L2Normalize
+    python tests/run_trees.py upstream=../caffe ssd=../ssd \\
+        --install-arg ssd:--as=Normalize=L2Normalize
 
 Each tree is copied to build/trees/NAME, so that the given one is only read; the output of every
 command is in build/trees/NAME.log. A second table names what the trees were compiled with.

@@ -62,7 +62,8 @@ def test_each_step_helps_with_an_example_under_both_names(step):
 def test_a_reader_that_has_seen_enough_is_no_error():
     script = (
         "import sys\nfrom amcaffe import cli\n"
-        "sys.exit(cli.run('convert', lambda argv: [print('line') for _ in range(100000)] and 0, []))"
+        "lines = lambda argv: [print('line') for _ in range(100000)] and 0\n"
+        "sys.exit(cli.run('convert', lines, []))"
     )
     writer = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -83,7 +83,8 @@ def _parser():
         choices=("auto", "pip", "system", "off"),
         default="auto",
         help="auto (default): as before, else with the system's toolkit where a whole one is "
-        "found; pip: with nvcc, cuBLAS, cuRAND, cuDNN and NCCL of PyPI, brought into this environment",
+        "found; pip: with nvcc, cuBLAS, cuRAND, cuDNN and NCCL of PyPI, brought into this "
+        "environment",
     )
     parser.add_argument(
         "--cuda-arch",

@@ -59,7 +59,7 @@ def collect_python(pycaffe):
     """
     python = Python()
     base = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
-    name = "python%d.%d" % sys.version_info[:2]
+    name = "python{}.{}".format(*sys.version_info)
     python.files[f"bin/{name}"] = base
     python.links = {"bin/python": name, "bin/python3": name}
     stdlib = Path(sysconfig.get_path("stdlib"))

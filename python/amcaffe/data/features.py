@@ -1,4 +1,4 @@
-"""Feature files: NAME.npy, an (N, D) float32 matrix, beside NAME.txt, the image list of its rows."""
+"""Feature files: NAME.npy, an (N, D) float32 matrix, and NAME.txt, the image list of its rows."""
 
 import io
 from dataclasses import dataclass

@@ -145,6 +145,6 @@ def find_binding(root=None):
 
 def _boost_python():
     """Boost.Python of this Python's version, or None."""
-    name = "libboost_python%d%d.so" % sys.version_info[:2]
+    name = "libboost_python{}{}.so".format(*sys.version_info)
     files = [os.path.normpath(folder / name) for folder in library_folders()]
     return next(filter(os.path.exists, files), None)

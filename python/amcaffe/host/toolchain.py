@@ -30,7 +30,7 @@ class Cuda:
 
 
 def find_cuda(environment=os.environ):
-    """The CUDA toolkit of $CUDA_HOME, $CUDA_PATH, nvcc on the PATH or /usr/local/cuda, in that order."""
+    """The CUDA toolkit of $CUDA_HOME, else $CUDA_PATH, nvcc on the PATH or /usr/local/cuda."""
     candidates = [
         Path(environment[name]) for name in ("CUDA_HOME", "CUDA_PATH") if environment.get(name)
     ]

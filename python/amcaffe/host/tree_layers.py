@@ -1,4 +1,4 @@
-"""The layers that a tree has: what registers each type, what defines each class, how it is spelt."""
+"""The layers that a tree has: what registers each type, what defines each class, its spelling."""
 
 import re
 from dataclasses import dataclass

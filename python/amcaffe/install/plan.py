@@ -155,7 +155,7 @@ def require_no_orphans(tree, files=(), old=None):
 
 
 def _all_spans(tree, old, package, plan):
-    """({path: [Span]} for the tree without our edits, [Source] to write); fills the plan's notes."""
+    """({path: [Span]} for the tree without our edits, [Source] to write); fills plan's notes."""
     choices = plan.record.choices
 
     def base(path):

@@ -1,4 +1,4 @@
-"""Sections about results of protocols/verification.py: what `evaluate` and the demo have in common."""
+"""Sections about results of protocols/verification.py, which `evaluate` and the demo share."""
 
 from amcaffe.report.html import facts, paragraph, picture, section, table
 from amcaffe.report.photographs import gallery

@@ -143,7 +143,7 @@ class _Run:
             self._watch(net, test_columns(number, net, net_layers[number + 1]))
 
     def _watch(self, net, columns, after_pass=lambda: None):
-        """Record columns, of train.columns, and call `after_pass` at the end of each forward pass."""
+        """Record columns, of train.columns; call `after_pass` at the end of each forward pass."""
         self.figures.update((column, []) for column in columns)
         last = len(net.layers) - 1
 

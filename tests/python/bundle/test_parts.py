@@ -89,7 +89,7 @@ def test_a_package_without_a_record_of_its_files_comes_whole(site, tmp_path):
 
 def test_of_the_standard_library_what_runs_comes_and_what_develops_does_not(built_tree):
     python = collect_python(built_tree / "python")
-    version = "%d.%d" % sys.version_info[:2]
+    version = "{}.{}".format(*sys.version_info)
     assert python.links["bin/python"] == f"python{version}"
     assert f"bin/python{version}" in python.files
     library = python.packages.rpartition("/")[0]

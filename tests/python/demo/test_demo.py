@@ -92,8 +92,8 @@ def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, patch
         ),
         (
             {"softmax": 0.25, "am_softmax": 0.5, "am_softmax_fused": 0.125},
-            "plain softmax accepts 25.0 % of the genuine pairs, AM-Softmax 50.0 % and fused AM-Softmax "
-            "12.5 %.",
+            "plain softmax accepts 25.0 % of the genuine pairs, AM-Softmax 50.0 % and fused "
+            "AM-Softmax 12.5 %.",
         ),
         ({"softmax": 0.25}, "plain softmax accepts 25.0 % of the genuine pairs."),
     ],

@@ -58,7 +58,8 @@ SAMPLES = {
          " OPTIONAL_COMPONENTS system)"),
         ("find_package(Boost 1.46 REQUIRED COMPONENTS system thread)",
          "find_package(Boost 1.46 REQUIRED COMPONENTS thread OPTIONAL_COMPONENTS system)"),
-        ("find_package(Boost 1.46 COMPONENTS python)", "find_package(Boost 1.46 COMPONENTS python)"),
+        ("find_package(Boost 1.46 COMPONENTS python)",
+         "find_package(Boost 1.46 COMPONENTS python)"),
     ],
     "glog-0.7 export macros": [
         (f"# glog\n{find}\nx",
@@ -72,7 +73,8 @@ SAMPLES = {
     "c++17 where c++11 was asked for": [
         ('set(CMAKE_CXX_FLAGS "${CMAKE_CXX_FLAGS} -std=c++11 -Wall")',
          'set(CMAKE_CXX_FLAGS "${CMAKE_CXX_FLAGS} -std=c++17 -Wall")'),
-        ('CHECK_CXX_COMPILER_FLAG("-std=c++0x" CXX0X)', 'CHECK_CXX_COMPILER_FLAG("-std=c++17" CXX0X)'),
+        ('CHECK_CXX_COMPILER_FLAG("-std=c++0x" CXX0X)',
+         'CHECK_CXX_COMPILER_FLAG("-std=c++17" CXX0X)'),
         ("-Xcompiler -fPIC,-std=gnu++14", "-Xcompiler -fPIC,-std=gnu++17"),
         ("-std=c++17 -std=c++20 -std=c11", "-std=c++17 -std=c++20 -std=c11"),
     ],
@@ -119,7 +121,8 @@ SAMPLES = {
          '#if CUDNN_VERSION < 8000\n'
          'inline const char* cudnnGetErrorString(cudnnStatus_t status) {\n'
          '  return "Unknown cudnn status";\n}\n#endif\n'),
-        ('      << cudnnGetErrorString(status); \\\n', '      << cudnnGetErrorString(status); \\\n'),
+        ('      << cudnnGetErrorString(status); \\\n',
+         '      << cudnnGetErrorString(status); \\\n'),
     ],
     "opencv-4 in the Makefile": [
         ("\tifeq ($(OPENCV_VERSION), 3)\n\t\tLIBRARIES += opencv_imgcodecs\n\tendif\n",

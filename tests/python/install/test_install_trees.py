@@ -171,6 +171,7 @@ def test_layers_of_happynears_fork_are_left_alone(full_tree, install_ours, unins
     assert "include/caffe/layers/label_check.hpp" in after  # CombinedMargin needs it
 
 
+# The fork's own text, a blank at the end of a line included.
 SPHEREFACE_MESSAGE = """
 message MarginInnerProductParameter {
   optional uint32 num_output = 1; // The number of outputs for the layer
@@ -180,7 +181,7 @@ message MarginInnerProductParameter {
     TRIPLE = 2;
     QUADRUPLE = 3;
   }
-  optional MarginType type = 2 [default = SINGLE]; 
+  optional MarginType type = 2 [default = SINGLE];\x20
   optional FillerParameter weight_filler = 3; // The filler for the weight
   optional int32 axis = 4 [default = 1];
   optional float base = 5 [default = 1];

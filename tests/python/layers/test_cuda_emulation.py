@@ -166,7 +166,8 @@ def test_an_unknown_order_is_refused(kernels):
         ),
         (
             "name##_kernel<float><<<1, 2>>>( \\\n x);",
-            '::cuda_emulation::Launch("name##_kernel<float>", name##_kernel<float>, 1, 2)( \\\n x);',
+            '::cuda_emulation::Launch("name##_kernel<float>", name##_kernel<float>, 1, 2)'
+            "( \\\n x);",
         ),
     ],
 )

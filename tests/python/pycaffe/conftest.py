@@ -101,7 +101,8 @@ def solver(pycaffe, write):
                  data_filler { type: 'constant' value: 1 }
                  data_filler { type: 'constant' value: 0 } } }\n"""
             + INNER_PRODUCT
-            + "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'ip' bottom: 'target' top: 'loss' }"
+            + "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'ip' bottom: 'target' "
+            + "top: 'loss' }"
         )
         testing = "test_iter: 2 test_interval: 1000 test_initialization: false" if test else ""
         path = write(

@@ -43,7 +43,7 @@ def test_an_exception_in_a_callback_stops_forward_and_reaches_the_caller(net):
 @pytest.mark.usefixtures("callbacks")
 def test_a_net_frees_its_callbacks_even_those_that_hold_it(pycaffe, net_file):
     net = pycaffe.Net(net_file, pycaffe.TEST)
-    net.after_forward(lambda layer: net.blobs)
+    net.after_forward(lambda layer, held=net: held.blobs)
     net.forward()
     gone = weakref.ref(net)
     del net

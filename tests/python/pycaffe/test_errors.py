@@ -28,17 +28,18 @@ def test_what_is_no_prototxt_is_refused(pycaffe, error, write, content):
 
 
 def test_files_that_are_missing_or_folders(pycaffe, error, net, net_file, tmp_path):
+    uses = (
+        lambda path: pycaffe.Net(path, pycaffe.TEST),
+        lambda path: pycaffe.Net(net_file, pycaffe.TEST, weights=path),
+        lambda path: pycaffe.Net(net_file, path, pycaffe.TEST),
+        net.copy_from,
+        net.load_hdf5,
+        pycaffe.get_solver,
+    )
     for path in (str(tmp_path / "missing"), str(tmp_path)):
-        for use in (
-            lambda: pycaffe.Net(path, pycaffe.TEST),
-            lambda: pycaffe.Net(net_file, pycaffe.TEST, weights=path),
-            lambda: pycaffe.Net(net_file, path, pycaffe.TEST),
-            lambda: net.copy_from(path),
-            lambda: net.load_hdf5(path),
-            lambda: pycaffe.get_solver(path),
-        ):
+        for use in uses:
             with pytest.raises(error, match=f"Could not open file {path}"):
-                use()
+                use(path)
 
 
 def test_a_layer_type_that_is_not_there_is_named(pycaffe, error, write):
