@@ -1,6 +1,7 @@
 # make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR, LOSSES="...")
 # make test    every test of ours, and Caffe's own on the patched tree (EXTRAS="torch bundle")
 # make bench   how fast, how much memory: build/bench/head.md        (EXTRAS=torch)
+# make lint    the form of every file, within seconds              (make format mends it)
 # make setup   what they need: packages, environment, built Caffe      (CUDA=pip|system|off, CUDA_ARCH=90)
 # make test-gpu-build     a GPU build with CUDA of PyPI, as far as this machine runs it
 # make test-cuda-emulation  the GPU half of our C++ tests on the CPU, kernels emulated
@@ -23,7 +24,8 @@ SETUP = PYTHONPATH=$(CURDIR)/python $(PYTHON) -m amcaffe.setup --cuda $(CUDA) \
 	$(if $(CUDA_ARCH),--cuda-arch $(CUDA_ARCH))
 ENV = eval "$$($(SETUP) --env)"
 
-.PHONY: setup env demo test bench test-gpu-build test-cuda-emulation test-other-python clean
+.PHONY: setup env demo lint format test bench test-gpu-build test-cuda-emulation \
+	test-other-python clean
 
 setup: bootstrap
 	@$(SETUP)
@@ -35,6 +37,14 @@ env: bootstrap
 demo: setup
 	@$(ENV); python -m amcaffe.demo --out build/demo --seeds $(SEEDS) $(if $(FACES),--faces '$(FACES)') \
 		$(if $(LOSSES),--losses $(LOSSES))
+
+lint: bootstrap
+	@$(SETUP) --lint
+	@eval "$$($(SETUP) --lint --env)"; $(PYTHON) tests/lint.py
+
+format: bootstrap
+	@$(SETUP) --lint
+	@eval "$$($(SETUP) --lint --env)"; $(PYTHON) tests/lint.py --mend
 
 test: bootstrap
 	@$(SETUP) --tests all $(if $(EXTRAS),--extras $(EXTRAS))

@@ -1,3 +1,3 @@
 """Margin-softmax face recognition in Caffe: layers, installer, training, evaluation."""
 
-__version__ = "0.1.0"
+__version__ = "0.9.0"

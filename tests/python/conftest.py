@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from our_layers import OUR_LAYERS
+
 # A shell without job control starts background jobs with SIGINT ignored, and ignored it stays in
 # their children; tests that interrupt a step need it to have its meaning there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-OUR_LAYERS = {
-    "LabelSpecificAdd", "NormalizedInnerProduct", "CombinedMargin", "Normalize", "Flip",
-    "MarginSoftmaxLoss", "MarginInnerProduct", "ChannelScale", "CosinAddm", "LabelSpecificMargin",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

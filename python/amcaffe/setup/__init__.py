@@ -11,6 +11,7 @@ environment exists. `make setup` is its usual caller.
 import shlex
 
 from amcaffe import cli
+from amcaffe.setup.linters import Linters
 from amcaffe.setup.making import EXTRAS, Setup
 
 
@@ -29,11 +30,17 @@ def main(argv):
     )
     arguments.add_argument("--cuda", choices=("auto", "pip", "system", "off"), default="auto")
     arguments.add_argument("--cuda-arch", metavar="ARCH[,ARCH]", help="as amcaffe.build has it")
+    arguments.add_argument(
+        "--lint", action="store_true", help="only what `make lint` needs, which is no Caffe"
+    )
     options = arguments.parse_args(argv)
-    setup = Setup(options.cuda, options.cuda_arch)
+    setup = Linters() if options.lint else Setup(options.cuda, options.cuda_arch)
     if options.env:
         for name, value in setup.environment().items():
             print(f"export {name}={shlex.quote(value)}")
+        return
+    if options.lint:
+        setup.make()
         return
     setup.make(options.tests, options.extras)
     print(f"python: {setup.python}\nCaffe:  {setup.root}")

@@ -8,16 +8,18 @@ from amcaffe.errors import BuildError
 from amcaffe.setup.echoed import run
 
 
-def install_system_packages(listing):
-    """Install what is missing of a list of Debian packages; elsewhere, say what is needed.
+def listed(file):
+    """The packages that a file names, one a line; # begins a comment."""
+    return [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
 
-    Args: listing: file with a package a line; # begins a comment.
+
+def install_system_packages(packages):
+    """Install what is missing of some Debian packages; elsewhere, say what is needed.
+
     Raises: BuildError: not root and no sudo, or apt failed.
     """
-    lines = listing.read_text().splitlines()
-    packages = [line for line in lines if line and not line.startswith("#")]
     if not shutil.which("dpkg-query") or not shutil.which("apt-get"):
-        print(f"no Debian system: the libraries named in {listing} have to be there already")
+        print("no Debian system: what these hold has to be there already: " + " ".join(packages))
         return
     known = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages],

@@ -1,20 +1,17 @@
 """The cached environment and Caffe tree of this checkout, and how they are made."""
 
-import contextlib
-import fcntl
 import os
 import platform
-import shutil
 import sys
 
 from amcaffe.host.pinned import COMMIT
 from amcaffe.host.toolchain import find_cuda
-from amcaffe.setup.debian import install_system_packages
+from amcaffe.setup.debian import install_system_packages, listed
 from amcaffe.setup.echoed import run
+from amcaffe.setup.environments import locked, make_venv, requirement_files
 from amcaffe.setup.keys import CHECKOUT, TREE_INPUTS, cache_folder, content_key
 
 PACKAGES = CHECKOUT / "cmake/debian-packages.txt"
-REQUIREMENTS = CHECKOUT / "python/requirements"
 ALWAYS = ("run", "test")  # of the files there; an extra is another
 EXTRAS = ("torch", "bundle")
 
@@ -26,10 +23,9 @@ class Setup:
         self.cuda, self.cuda_arch = cuda, cuda_arch
         self.cache = cache_folder()
         facts = (sys.executable, platform.python_version())
-        requirements = [REQUIREMENTS / f"{name}.txt" for name in ALWAYS]
-        self.venv = self.cache / f"venv-{content_key(requirements, *facts)}"
+        self.venv = self.cache / f"venv-{content_key(requirement_files(ALWAYS), *facts)}"
         inputs = [CHECKOUT / name for name in TREE_INPUTS]
-        inputs += [REQUIREMENTS / "cuda.txt"] if cuda == "pip" else []
+        inputs += requirement_files(("cuda",)) if cuda == "pip" else []
         toolkit = find_cuda().root if cuda in ("auto", "system") else cuda
         key = content_key(inputs, self.venv.name, toolkit, cuda_arch)
         self.root = self.cache / f"caffe-{key}"
@@ -44,6 +40,7 @@ class Setup:
             "PYTHONPATH": f"{CHECKOUT / 'python'}:{self.root / 'python'}",
             "CAFFE_ROOT": str(self.root),
             "AMCAFFE_TEST_TREE": str(self.source),
+            "CCACHE_DIR": os.environ.get("CCACHE_DIR") or str(self.cache / "ccache"),
         }
 
     def make(self, tests=None, extras=()):
@@ -54,30 +51,17 @@ class Setup:
             extras: of EXTRAS: further Python packages.
         Raises: StepError: a step failed; what was made stays and the next call goes on.
         """
-        install_system_packages(PACKAGES)
+        install_system_packages(listed(PACKAGES))
         self.cache.mkdir(parents=True, exist_ok=True)
-        with _locked(self.cache / "lock"):
-            self._make_venv(extras)
+        with locked(self.cache / "lock"):
+            make_venv(self.venv, ALWAYS, extras)
             self._make_tree(tests)
         self._make_extension()
         self._make_command()
 
-    def _make_venv(self, extras):
-        if not (self.venv / f"ready-{ALWAYS[0]}").exists():
-            if self.venv.exists():
-                shutil.rmtree(self.venv)  # an interrupted one; its name is a hash, it is ours
-            run([sys.executable, "-m", "venv", self.venv])
-        for name in (*ALWAYS, *extras):
-            ready = self.venv / f"ready-{name}"
-            requirements = REQUIREMENTS / f"{name}.txt"
-            wanted = requirements.read_text()
-            if not ready.exists() or ready.read_text() != wanted:
-                run([self.python, "-m", "pip", "install", "-q", "-r", requirements])
-                ready.write_text(wanted)
-
     def _make_tree(self, tests):
         environment = dict(os.environ, PYTHONPATH=str(CHECKOUT / "python"))
-        environment.setdefault("CCACHE_DIR", str(self.cache / "ccache"))
+        environment["CCACHE_DIR"] = self.environment()["CCACHE_DIR"]
         if not self.source.exists():
             self._step("fetch", self.source, environment=environment)
         ready = self.root / "build" / (f"amcaffe-ready-{tests}" if tests else "amcaffe-ready")
@@ -108,14 +92,3 @@ class Setup:
 
     def _step(self, name, *arguments, environment):
         run([self.python, "-m", f"amcaffe.{name}", *arguments], env=environment)
-
-
-@contextlib.contextmanager
-def _locked(path):
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another set-up that holds {path}", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

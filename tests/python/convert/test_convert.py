@@ -10,6 +10,7 @@ from amcaffe.convert.conversion import convert, plan
 from amcaffe.convert.forks import fork_schema
 from amcaffe.errors import InputError
 from amcaffe.host.tree_layers import registered_types
+from our_layers import OUR_LAYERS
 
 NET = """
 name: "net"
@@ -344,12 +345,7 @@ def test_registered_types_are_those_of_the_tree(stock_caffe):
     tree = os.environ.get("AMCAFFE_TEST_TREE")
     if not tree:
         pytest.skip("AMCAFFE_TEST_TREE names no Caffe tree")
-    ours = {
-        "ChannelScale", "CombinedMargin", "CosinAddm", "Flip", "LabelSpecificAdd",
-        "LabelSpecificMargin", "MarginInnerProduct", "MarginSoftmaxLoss", "Normalize",
-        "NormalizedInnerProduct",
-    }  # fmt: skip
-    built = set(stock_caffe.layer_type_list()) - ours
+    built = set(stock_caffe.layer_type_list()) - OUR_LAYERS
     assert registered_types(tree) == built
 
 

@@ -7,14 +7,10 @@ import pytest
 
 from amcaffe.errors import TreeError
 from amcaffe.host.proto_parse import parse
+from our_layers import OUR_LAYERS
 from standins import mtimes, snapshot, write_files
 
 PROTO = "src/caffe/proto/caffe.proto"
-OURS = {
-    "ChannelScale", "CombinedMargin", "CosinAddm", "Flip", "LabelSpecificAdd",
-    "LabelSpecificMargin", "MarginInnerProduct", "MarginSoftmaxLoss", "Normalize",
-    "NormalizedInnerProduct",
-}  # fmt: skip
 SSD_MESSAGE = """
 message NormalizeParameter {
   optional bool across_spatial = 1 [default = true];
@@ -97,7 +93,7 @@ def uninstalls(full_tree, install_ours):
 def test_a_tree_like_upstream_gets_everything(full_tree, install_ours, uninstalls, capsys):
     uninstalls["tree"] = snapshot(full_tree)
     install_ours()
-    assert notes(capsys, "left out") == [] and set(types(full_tree)) == OURS
+    assert notes(capsys, "left out") == [] and set(types(full_tree)) == OUR_LAYERS
     assert fields(full_tree, "ScaleParameter") == {"min_value": 6, "max_value": 7}
     assert fields(full_tree, "InnerProductParameter")["normalize"] == 7
     for device, suffix in (("cpu", "cpp"), ("gpu", "cu")):
@@ -126,7 +122,7 @@ def test_ours_stands_beside_ssds_under_a_second_name(full_tree, install_ours, un
     write_files(full_tree, {"src/caffe/test/test_normalize_layer.cpp": "// SSD's\n"})
     uninstalls["tree"] = snapshot(full_tree)
     install_ours("--as", "Normalize=L2Normalize")
-    assert types(full_tree) == sorted(OURS | {"L2Normalize"})
+    assert types(full_tree) == sorted(OUR_LAYERS | {"L2Normalize"})
     found = fields(full_tree)
     assert found["norm_param"] == 206 and found["l2_normalize_param"] == 214
     assert "normalize_param" not in found
@@ -152,7 +148,7 @@ def test_layers_of_happynears_fork_are_left_alone(full_tree, install_ours, unins
     write_files(full_tree, {"include/caffe/layers/label_specific_add_layer.hpp": "// theirs\n"})
     before = uninstalls["tree"] = snapshot(full_tree)
     install_ours()
-    assert types(full_tree) == sorted(OURS)
+    assert types(full_tree) == sorted(OUR_LAYERS)
     lacking = "bias_base, bias_gamma, bias_power, bias_min, bias_max, iteration, unconditional"
     assert notes(capsys, "left alone") == [
         "Flip, registered by src/caffe/layers/flip_layer.cpp",
@@ -223,7 +219,7 @@ def test_a_message_of_a_margin_that_lacks_options_of_ours_gets_them(
     add_proto(full_tree, theirs, field)
     uninstalls["tree"] = snapshot(full_tree)
     install_ours()
-    assert set(types(full_tree)) == OURS
+    assert set(types(full_tree)) == OUR_LAYERS
     assert fields(full_tree)["label_specific_margin_param"] == 236
     found = fields(full_tree, "LabelSpecificMarginParameter")
     assert found["auto_tune"] == 8 and found["bound"] == 11
@@ -231,7 +227,7 @@ def test_a_message_of_a_margin_that_lacks_options_of_ours_gets_them(
 
 def test_what_layers_share_stays_without_one_of_them(full_tree, install_ours):
     install_ours("--without", "CombinedMargin", "--as", "CosinAddm=ArcMargin")
-    assert set(types(full_tree)) == OURS - {"CombinedMargin", "CosinAddm"} | {"ArcMargin"}
+    assert set(types(full_tree)) == OUR_LAYERS - {"CombinedMargin", "CosinAddm"} | {"ArcMargin"}
     after = snapshot(full_tree)
     assert "src/caffe/layers/target_margin_layer.cu" in after
     assert "src/caffe/layers/arc_margin_layer.cpp" in after
@@ -266,7 +262,7 @@ def test_several_clashes_are_told_at_once(full_tree, install_ours):
     assert "my_Flip.cpp:2" in message and "my_Normalize.cpp:2" in message
     assert "`--as Flip=AmcaffeFlip --as Normalize=L2Normalize`" in message
     install_ours("--as", "Flip=AmcaffeFlip", "--without", "Normalize")
-    assert types(full_tree) == sorted(OURS | {"AmcaffeFlip"})
+    assert types(full_tree) == sorted(OUR_LAYERS | {"AmcaffeFlip"})
 
 
 def test_a_class_that_nothing_registers_is_in_the_way(full_tree, install_ours):
@@ -281,7 +277,7 @@ def test_a_class_that_nothing_registers_is_in_the_way(full_tree, install_ours):
 def test_a_class_that_is_only_named_is_not(full_tree, install_ours, line):
     write_files(full_tree, {"include/caffe/custom_layers.hpp": f"{line}\n"})
     install_ours()
-    assert set(types(full_tree)) == OURS
+    assert set(types(full_tree)) == OUR_LAYERS
 
 
 def test_a_message_without_its_layer_gets_the_fields_it_lacks(
@@ -294,7 +290,7 @@ def test_a_message_without_its_layer_gets_the_fields_it_lacks(
     add_proto(full_tree, theirs, "  optional CombinedMarginParameter combined_margin_param = 85;\n")
     uninstalls["tree"] = snapshot(full_tree)
     install_ours()
-    assert set(types(full_tree)) == OURS
+    assert set(types(full_tree)) == OUR_LAYERS
     assert fields(full_tree)["combined_margin_param"] == 85
     assert fields(full_tree, "CombinedMarginParameter") == {
         "m1": 1, "m2": 2, "m3": 3, "transform_test": 4, "bound": 5
@@ -379,7 +375,7 @@ def test_a_tree_without_a_scale_layer_gets_the_rest(full_tree, install_ours, cap
     assert notes(capsys, "left out") == [
         "Scale's min_value and max_value: the tree has no src/caffe/layers/scale_layer.cpp"
     ]
-    assert set(types(full_tree)) == OURS
+    assert set(types(full_tree)) == OUR_LAYERS
 
 
 def test_a_test_whose_headers_the_tree_lacks_is_left_out(full_tree, install_ours, capsys):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amcaffe.errors import BuildError
-from amcaffe.setup import debian, keys, making
+from amcaffe.setup import debian, environments, keys, linters, making
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def checkout(tmp_path, monkeypatch):
             (path / "file").write_text(name)
     requirements = tmp_path / "python/requirements"
     requirements.mkdir()
-    for name in making.ALWAYS:
+    for name in (*making.ALWAYS, *linters.NAMES):
         (requirements / f"{name}.txt").write_text(f"{name}\n")
     for module in (keys, making):
         monkeypatch.setattr(module, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(making, "REQUIREMENTS", requirements)
+    monkeypatch.setattr(environments, "REQUIREMENTS", requirements)
     return tmp_path
 
 
@@ -51,9 +51,42 @@ def test_a_change_elsewhere_and_a_second_checkout_name_the_same_tree(checkout):
 
 def test_another_requirement_names_another_environment_and_tree(checkout):
     before = making.Setup("off")
-    (making.REQUIREMENTS / "run.txt").write_text("numpy<2\n")
+    (environments.REQUIREMENTS / "run.txt").write_text("numpy<2\n")
     after = making.Setup("off")
     assert after.venv != before.venv and after.root != before.root
+
+
+def test_linters_are_apart_from_the_environment_that_caffe_is_built_for(checkout):
+    before, lint_before = making.Setup("off"), linters.Linters().venv
+    (environments.REQUIREMENTS / "lint.txt").write_text("ruff==9\n")
+    assert linters.Linters().venv != lint_before
+    assert making.Setup("off").venv == before.venv and making.Setup("off").root == before.root
+
+
+def test_a_list_of_packages_has_comments_and_blank_lines(tmp_path):
+    (tmp_path / "list").write_text("# comment\n\ncmake\ngit\n")
+    assert debian.listed(tmp_path / "list") == ["cmake", "git"]
+
+
+def test_an_interrupted_environment_is_made_anew_and_a_whole_one_only_extended(
+    checkout, tmp_path, monkeypatch
+):
+    ran, venv = [], tmp_path / "venv-1"
+
+    def run(command):
+        ran.append(command[2] if command[2] == "venv" else command[-1].stem)
+        venv.mkdir(exist_ok=True)
+
+    monkeypatch.setattr(environments, "run", run)
+    venv.mkdir()
+    (venv / "half").touch()
+    environments.make_venv(venv, ("run", "test"))
+    assert ran == ["venv", "run", "test"] and not (venv / "half").exists()
+    environments.make_venv(venv, ("run", "test"), extras=("lint",))
+    assert ran[3:] == ["lint"]
+    (environments.REQUIREMENTS / "lint.txt").write_text("ruff==9\n")
+    environments.make_venv(venv, ("run", "test"), extras=("lint",))
+    assert ran[4:] == ["lint"]
 
 
 def test_the_cache_is_where_the_variables_say(monkeypatch, tmp_path):
@@ -62,6 +95,14 @@ def test_the_cache_is_where_the_variables_say(monkeypatch, tmp_path):
     monkeypatch.delenv("AMCAFFE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert keys.cache_folder() == tmp_path / "amcaffe"
+
+
+def test_builds_by_hand_share_the_objects_of_a_set_up(monkeypatch, tmp_path):
+    monkeypatch.setenv("AMCAFFE_CACHE", str(tmp_path))
+    monkeypatch.delenv("CCACHE_DIR", raising=False)
+    assert making.Setup("off").environment()["CCACHE_DIR"] == str(tmp_path / "ccache")
+    monkeypatch.setenv("CCACHE_DIR", "/elsewhere")
+    assert making.Setup("off").environment()["CCACHE_DIR"] == "/elsewhere"
 
 
 def test_the_environment_survives_a_shell_with_blanks_in_its_paths(tmp_path):
@@ -78,13 +119,12 @@ def test_the_environment_survives_a_shell_with_blanks_in_its_paths(tmp_path):
 
 
 def test_missing_packages_without_root_or_sudo_are_named_with_the_command(tmp_path, monkeypatch):
-    (tmp_path / "list").write_text("# comment\n\nno-such-package-of-ours\n")
     for name in ("dpkg-query", "apt-get"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(BuildError) as caught:
-        debian.install_system_packages(tmp_path / "list")
+        debian.install_system_packages(["no-such-package-of-ours"])
     assert "no-such-package-of-ours" in caught.value.found
     assert "apt-get install" in caught.value.hint
