@@ -126,7 +126,7 @@ def plan(folder, manifest, misfit, no_gpu):
     def benchmark(number, name, script, arguments, seconds):
         command = [sys.executable, folder / f"benchmarks/{script}.py", "--devices", "gpu",
                    "--out", place(folder, number), *arguments]  # fmt: skip
-        return Part(name, f"{script}.log", command, seconds, parts.nothing, reason=why)
+        return Part(name, f"{script}.log", command, seconds, parts.benchmark, reason=why)
 
     return [
         import_caffe,

@@ -122,7 +122,7 @@ def test_pytorchs_libraries_come_before_the_systems(tmp_path):
 def part(tmp_path):
     """Run a Part of this Python's code, and return its Result."""
 
-    def result(code, seconds=30, left=60, figure=parts.nothing, **options):
+    def result(code, seconds=30, left=60, figure=parts.benchmark, **options):
         command = [sys.executable, "-c", code]
         asked = Part("part", "part.log", command, seconds, figure, **options)
         return parts.run(asked, tmp_path, time.monotonic() + left)
@@ -196,6 +196,12 @@ def test_what_gtest_came_to_is_told_also_where_it_was_stopped():
     stopped = GTEST + "[ RUN      ] GPUTest/1.TestBackward\n"
     assert parts.gtests(stopped).endswith(", in GPUTest/1.TestBackward")
     assert parts.gtests("error while loading shared libraries: x") == ""
+
+
+def test_what_a_benchmark_left_out_is_told():
+    text = "| fused | 0.4 |\n\n- torch: left out: no\n- chain: died\n\n- torch: left out: no\n"
+    assert parts.benchmark(text) == "without torch, chain: the log says why"
+    assert parts.benchmark("| fused | 0.4 |\n") == ""
 
 
 def test_what_a_sanitizer_came_to_is_told():
