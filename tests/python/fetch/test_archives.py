@@ -18,7 +18,7 @@ import tarfile
 import pytest
 
 from amcaffe.errors import FetchError
-from amcaffe.fetch import servers
+from amcaffe.fetch import archives, servers
 from amcaffe.fetch.archives import BadArchive, unpack
 
 
@@ -255,6 +255,19 @@ def test_second_names_of_a_file_are_that_file(ground, top):
         (ground.tree / "b/a").stat().st_ino
     }
     assert ground.escaped() is None
+
+
+def test_as_many_links_may_be_led_through_as_the_system_follows(ground):
+    chain = ["l0 -> x", *(f"l{n + 1} -> l{n}" for n in range(archives.MOST_LINKS - 1)), "x"]
+    ground.pack(chain)
+    unpack(ground.tarball, ground.tree)
+    last = f"l{archives.MOST_LINKS - 1}"
+    assert (ground.tree / last).read_text() == "x"
+    (ground.tree / "more").symlink_to(last)
+    with pytest.raises(OSError):
+        (ground.tree / "more").read_text()
+    ground.clear()
+    assert_refused(ground, [*chain, f"more -> {last}"], "more leads through too many links")
 
 
 @pytest.mark.parametrize("pack_bytes", [bytes, gzip.compress, bz2.compress, lzma.compress])
