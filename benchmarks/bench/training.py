@@ -27,9 +27,7 @@ class Training:
             net, solver = Path(folder, "net.prototxt"), Path(folder, "solver.prototxt")
             net.write_text(_net(experiment, margin))
             solver.write_text(
-                text.render(
-                    sphereface.solver(experiment, margin, str(net), str(Path(folder, "face")))
-                )
+                text.render(solver.solver(experiment, margin, str(net), str(Path(folder, "face"))))
             )
             self._solver = caffe.SGDSolver(str(solver))
         self._net = self._solver.net

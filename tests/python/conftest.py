@@ -87,7 +87,7 @@ class TinyFaces:
 
     def render(self, margins=("softmax", "am-softmax", "combined"), **changes):
         from amcaffe.nets.experiment import Experiment
-        from amcaffe.prototxt import render_files
+        from amcaffe.nets.rendering import render_files
 
         values = dict(
             depth=4,

@@ -8,13 +8,9 @@ import argparse
 
 from amcaffe import cli
 from amcaffe.build.compile import ALL_TESTS, OUR_TESTS, build, build_pycaffe
-from amcaffe.build.configure import choose_cuda
+from amcaffe.build.configure import architectures, choose_cuda
 from amcaffe.build.environment import check_import, register
-from amcaffe.errors import BuildError
 from amcaffe.host.pycaffe_binding import BOOST, PYBIND11
-from amcaffe.host.tree import require_tree
-
-CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
 
 
 def main(argv):
@@ -29,7 +25,7 @@ def main(argv):
         print(f"Caffe {check_import(options.root)}: {module}")
         return
     cuda = choose_cuda(options.cuda, options.root)
-    defines = [*_architectures(options), *options.defines]
+    defines = [*architectures(options.root, options.cuda_arch), *options.defines]
     folder = build(
         options.root, cuda, options.tests, defines, options.jobs, binding=options.binding
     )
@@ -38,19 +34,6 @@ def main(argv):
         for path in register(options.root):
             print(path)
     print(f"Caffe {version}: {folder / 'tools/caffe'}")
-
-
-def _architectures(options):
-    """What --cuda-arch is for CMake: a list of one define, or of none."""
-    if not options.cuda_arch:
-        return []
-    if not (require_tree(options.root).root / CUDA_MODULE).exists():
-        raise BuildError(
-            f"--cuda-arch needs {CUDA_MODULE} in the tree, which is not patched",
-            hint=f"python -m amcaffe.install {options.root}, or -D CUDA_ARCH_NAME=Manual "
-            "-D CUDA_ARCH_BIN=..., as the tree has it",
-        )
-    return [f"CMAKE_CUDA_ARCHITECTURES={options.cuda_arch.replace(',', ';')}"]
 
 
 def _refuse_what_pycaffe_alone_ignores(parser, options):

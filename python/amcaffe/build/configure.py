@@ -9,6 +9,9 @@ from amcaffe.host.cmake_cache import read_cache
 from amcaffe.host.cuda_wheels import wheel_toolkit
 from amcaffe.host.pycaffe_binding import PYBIND11
 from amcaffe.host.toolchain import Cuda, find_cuda
+from amcaffe.host.tree import require_tree
+
+CUDA_MODULE = "cmake/amcaffe_cuda.cmake"
 
 TOOLKIT = "CUDA_TOOLKIT_ROOT_DIR"
 
@@ -81,3 +84,20 @@ def drop_other_toolkit(root, options):
     (root / "build/CMakeCache.txt").unlink()
     shutil.rmtree(root / "build/CMakeFiles", ignore_errors=True)
     return True
+
+
+def architectures(root, names):
+    """What --cuda-arch is for CMake: a list of one define, or of none.
+
+    Args: names: as CMake has them, commas between, or None.
+    Raises: BuildError: the tree is not patched, so that nothing in it would heed them.
+    """
+    if not names:
+        return []
+    if not (require_tree(root).root / CUDA_MODULE).exists():
+        raise BuildError(
+            f"--cuda-arch needs {CUDA_MODULE} in the tree, which is not patched",
+            hint=f"python -m amcaffe.install {root}, or -D CUDA_ARCH_NAME=Manual "
+            "-D CUDA_ARCH_BIN=..., as the tree has it",
+        )
+    return [f"CMAKE_CUDA_ARCHITECTURES={names.replace(',', ';')}"]

@@ -2,7 +2,6 @@
 
 import platform
 import re
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from amcaffe.bundle.packages import packages_of
 from amcaffe.bundle.tree_files import collect_tree
 from amcaffe.errors import BuildError
 from amcaffe.host.cmake_cache import read_cache
+from amcaffe.host.commit import commit_of
 from amcaffe.progress import Progress
 
 FORMAT = 1
@@ -158,21 +158,4 @@ def _caffe(root):
         for name, value in cache.items()
         if name in known or name.startswith(("USE_", "CUDA_ARCH")) and "-" not in name
     }
-    return {"commit": _commit(root), "options": dict(sorted(options.items()))}
-
-
-def _commit(root):
-    noted = root / "build/amcaffe-commit"
-    if noted.is_file():
-        return noted.read_text().strip()
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "--show-toplevel", "HEAD"],
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
-        return None
-    lines = done.stdout.splitlines()
-    # A tree without a repository of its own may lie in somebody else's.
-    return lines[1] if len(lines) == 2 and Path(lines[0]) == root else None
+    return {"commit": commit_of(root), "options": dict(sorted(options.items()))}

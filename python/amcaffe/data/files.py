@@ -69,7 +69,7 @@ def atomic_file(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(partial, 0o666 & ~_umask())  # mkstemp's 0600 would hide it from others
+        os.chmod(partial, 0o666 & ~umask())  # mkstemp's 0600 would hide it from others
         os.replace(partial, path)
     except BaseException as error:
         if partial is not None:
@@ -79,7 +79,8 @@ def atomic_file(path):
         raise
 
 
-def _umask():
+def umask():
+    """The process's mask of file modes, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

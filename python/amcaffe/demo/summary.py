@@ -3,11 +3,10 @@
 import os
 import platform
 import statistics
-import subprocess
-from pathlib import Path
 
 from amcaffe.data.metrics import read_metrics
 from amcaffe.demo.recipe import FARS, TIMES
+from amcaffe.host.commit import commit_of
 
 
 def summarize(outcomes, losses):
@@ -62,19 +61,11 @@ def _caffe(trained):
     device = trained["device"]
     if device == "cpu":
         device = f"CPU ({platform.processor() or platform.machine()}, {os.cpu_count()} threads)"
-    return {"version": trained["caffe"], "commit": _commit(), "device": device}
-
-
-def _commit():
-    """The tree's upstream commit, where the set-up or git knows it."""
-    root = Path(os.environ.get("CAFFE_ROOT", ""))
-    known = root / "build/amcaffe-commit"
-    if known.exists():
-        return known.read_text().strip()
-    done = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
-    )
-    return done.stdout.strip() if done.returncode == 0 else "unknown commit"
+    return {
+        "version": trained["caffe"],
+        "commit": commit_of(os.environ.get("CAFFE_ROOT", "")) or "unknown commit",
+        "device": device,
+    }
 
 
 def seconds_per_iteration(metrics, images):

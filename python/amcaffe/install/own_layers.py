@@ -10,7 +10,7 @@ from amcaffe.install.sources import Source, own_sources
 
 @dataclass(frozen=True)
 class OwnTest:
-    """A file of gtests, and the names of the layers (OwnLayer, HostLayer) that it is about."""
+    """A file of gtests, and the names of the layers (layer types, HostLayer) that it is about."""
 
     source: Source
     about: frozenset[str]

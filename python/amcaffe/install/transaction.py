@@ -12,6 +12,7 @@ import json
 import os
 import stat
 
+from amcaffe.data.files import umask
 from amcaffe.errors import TreeError
 from amcaffe.install import disk
 from amcaffe.install.edits import digest
@@ -215,11 +216,5 @@ def _like(path):
         mode = stat.S_IMODE(status.st_mode)
     else:
         status = next(folder for folder in path.parents if folder.is_dir()).stat()
-        mode = 0o666 & ~_umask()
+        mode = 0o666 & ~umask()
     return mode, (status.st_uid, status.st_gid)
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

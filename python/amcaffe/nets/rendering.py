@@ -7,6 +7,7 @@ from pathlib import Path
 from amcaffe.errors import InputError
 from amcaffe.nets import sphereface, text
 from amcaffe.nets.experiment import Experiment
+from amcaffe.nets.solver import solver
 
 DEFAULT_MARGINS = (
     "softmax", "normface", "am-softmax", "arcface", "combined", "am-softmax-wo-fn", "a-softmax",
@@ -33,7 +34,7 @@ def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
     for margin in margins:
         suffix = _suffix(margin)
         net = f"face_train_test{suffix}.prototxt"
-        files[f"face_solver{suffix}.prototxt"] = sphereface.solver(
+        files[f"face_solver{suffix}.prototxt"] = solver(
             experiment,
             margin,
             net if folder == "." else f"{folder}/{net}",

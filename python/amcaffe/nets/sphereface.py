@@ -6,7 +6,7 @@ releases, so that their caffemodels load by name.
 
 from amcaffe.errors import InputError
 from amcaffe.nets import heads
-from amcaffe.nets.experiment import A_SOFTMAX_MAX_ITER, MAX_ITER, UNITS
+from amcaffe.nets.experiment import UNITS
 from amcaffe.nets.parts import BIAS, GAUSSIAN, NO_BIAS, WEIGHT, XAVIER, ZERO, layer
 from amcaffe.nets.text import Token
 
@@ -66,34 +66,6 @@ def deploy_net(experiment):
             ["norm1"],
             ("normalize_param", [("normalize_type", "L2")]),
         ),
-    ]
-
-
-def solver(experiment, margin, net, snapshot_prefix):
-    """SGD with momentum; without solver_mode, so that `caffe train` uses the CPU, or -gpu."""
-    e = experiment
-    max_iter = e.max_iter
-    if max_iter is None:
-        max_iter = A_SOFTMAX_MAX_ITER if margin == heads.A_SOFTMAX else MAX_ITER
-    tests = [
-        ("test_iter", e.test_iter),
-        ("test_interval", e.test_interval),
-        ("test_initialization", False),
-    ]
-    return [
-        ("net", net),
-        *(tests if e.test_iter else []),
-        ("base_lr", e.lr),
-        ("lr_policy", "multistep"),
-        ("gamma", 0.1),
-        *(("stepvalue", step) for step in e.steps),
-        ("max_iter", max_iter),
-        ("iter_size", e.iter_size),
-        ("momentum", 0.9),
-        ("weight_decay", e.weight_decay),
-        ("display", 100),
-        ("snapshot", e.snapshot),
-        ("snapshot_prefix", snapshot_prefix),
     ]
 
 

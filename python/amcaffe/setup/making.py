@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 
+from amcaffe.host.commit import NOTED
 from amcaffe.host.pinned import COMMIT
 from amcaffe.host.toolchain import find_cuda
 from amcaffe.setup.debian import install_system_packages, listed
@@ -74,7 +75,7 @@ class Setup:
         arguments += ["--cuda-arch", self.cuda_arch] if self.cuda_arch else []
         arguments += [{"all": "--tests", "ours": "--our-tests"}[tests]] if tests else []
         self._step("build", *arguments, environment=environment)
-        (self.root / "build/amcaffe-commit").write_text(COMMIT + "\n")  # fetch checked it
+        (self.root / NOTED).write_text(COMMIT + "\n")  # fetch checked it
         (self.root / "build/amcaffe-ready").touch()
         ready.touch()
 

@@ -17,13 +17,14 @@ from amcaffe.data.metrics import Metrics
 from amcaffe.errors import InputError, TrainingError
 from amcaffe.host.caffe_log import caffe_log
 from amcaffe.host.pycaffe import import_caffe, use_device
-from amcaffe.nets.reading import TEST, TRAIN, check_layers, layers_in, read_net, read_solver
+from amcaffe.nets.reading import check_layers, read_solver
 from amcaffe.nets.weights import compare_weights, net_shapes, read_weights
 from amcaffe.progress import Progress
 from amcaffe.train import snapshots
 from amcaffe.train.columns import read_column, test_columns, training_columns
 from amcaffe.train.data_check import check_data
 from amcaffe.train.layer_times import LayerTimes
+from amcaffe.train.solver_file import configure, gpu_of, nets_of
 
 # SoftmaxWithLoss clips probabilities at the smallest float: -log(FLT_MIN) is 87.3365. A batch
 # whose mean is near that has all but a few images at the clip, where the gradient is lost.
@@ -62,8 +63,8 @@ def train(options):
     caffe = import_caffe()
     out = Path(options.out)
     parameters = read_solver(options.solver)
-    nets = _nets(parameters, options.solver)
-    _configure(parameters, options, out)
+    nets = nets_of(parameters, options.solver)
+    configure(parameters, options, out)
     prefix = Path(parameters.snapshot_prefix)
     earlier = snapshots.find(prefix)
     if earlier and not options.resume:
@@ -79,7 +80,7 @@ def train(options):
     advice = f"mend that; then --resume goes on in {out}"
     # From the loop on, signals are handled here, until the log is closed too.
     with contextlib.ExitStack() as signals, caffe_log(out / "caffe.log", "train", advice):
-        device = use_device(caffe, _gpu(parameters, options))
+        device = use_device(caffe, gpu_of(parameters, options))
         for path, _, layers in nets:
             check_data(path, layers, remember=out / "checked.json")
         if earlier and parameters.random_seed >= 0:
@@ -305,66 +306,6 @@ class _Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _nets(parameters, path):
-    """[(path, NetParameter, its layers)] of the training net, then of each test net."""
-    if parameters.HasField("net"):
-        train_path = parameters.net
-    elif parameters.HasField("train_net"):
-        train_path = parameters.train_net
-    else:
-        raise InputError(f"{path} names no net", expected='net: "FILE" or train_net: "FILE"')
-    net = read_net(train_path)
-    state = parameters.train_state
-    layers = layers_in(net, TRAIN, state.level, state.stage)
-    nets = [(train_path, net, layers)]
-    if not nets[0][2]:
-        raise InputError(f"{train_path} has no layer in phase TRAIN")
-    tests = list(parameters.test_net)
-    tests += [train_path] * (len(parameters.test_iter) - len(tests))
-    if len(parameters.test_iter) < len(tests):
-        raise InputError(f"{path}: each test_net needs a test_iter")
-    if tests and parameters.test_interval < 1:
-        raise InputError(f"{path}: test_iter needs a test_interval")
-    for number, test_path in enumerate(tests):
-        net = read_net(test_path)
-        state = parameters.test_state[number] if number < len(parameters.test_state) else None
-        level, stages = (state.level, state.stage) if state else (0, ())
-        nets.append((test_path, net, layers_in(net, TEST, level, stages)))
-    return nets
-
-
-def _configure(parameters, options, out):
-    """Change a SolverParameter into what is run: snapshots are ours to take, and go to out."""
-    if options.iterations is not None:
-        parameters.max_iter = options.iterations
-    if parameters.max_iter < 1:
-        raise InputError(f"{options.solver}: no iterations to do: give max_iter or --iterations")
-    if options.seed is not None:
-        if options.seed < 0:
-            raise InputError("--seed must be 0 or more", found=str(options.seed))
-        parameters.random_seed = options.seed
-    name = Path(parameters.snapshot_prefix).name or Path(options.solver).stem
-    parameters.snapshot_prefix = str(out / name)
-    parameters.snapshot = 0
-    parameters.snapshot_format = parameters.BINARYPROTO  # the format that can be checked here
-    if "weights" in parameters.DESCRIPTOR.fields_by_name:
-        if options.weights is None and len(parameters.weights):
-            raise InputError(
-                f"{options.solver} names weights itself",
-                found=", ".join(parameters.weights),
-                hint="take that line out and give the file to --weights",
-            )
-        parameters.ClearField("weights")
-
-
-def _gpu(parameters, options):
-    if options.gpu is not None:
-        return options.gpu
-    if parameters.HasField("solver_mode") and parameters.solver_mode == parameters.GPU:
-        return parameters.device_id
-    return None
 
 
 def _start(solver, layers, parameters, options, earlier):

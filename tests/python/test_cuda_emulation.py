@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "cuda_emulation"
+FOLDER = Path(__file__).parents[1] / "cuda_emulation"
 SHUFFLED = [f"shuffled:{seed}" for seed in range(3)]
 ORDERS = ["forward", "reverse", *SHUFFLED, "forward deferred", "shuffled:0 deferred"]
 
