@@ -60,7 +60,8 @@ test-gpu-build: CUDA_ARCH = 90
 test-gpu-build: bootstrap
 	@$(SETUP) --tests ours
 	@$(ENV); python -m pytest tests/python/build/test_gpu_build.py tests/python/layers/test_cuda_compiles.py \
-		tests/python/layers/test_cudnn_algorithms.py tests/python/pycaffe
+		tests/python/layers/test_cudnn_algorithms.py tests/python/layers/test_cuda_kernels_link.py \
+		tests/python/pycaffe
 	@$(ENV); python tests/run_gtests.py
 
 test-cuda-emulation: setup

@@ -34,7 +34,7 @@ from amcaffe.host.cmake_cache import read_cache
 from device import contents as pack
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-LIMIT_MIB = 62
+PACK = Path("build/device/pack.tar.xz")
 FACTS = (
     "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_config_var('EXT_SUFFIX'))"
 )
@@ -49,13 +49,17 @@ def main(argv):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--caffe-root", default=os.environ.get("CAFFE_ROOT"), metavar="PATH",
-                        help="the tree, a GPU build with its tests [$CAFFE_ROOT]")  # fmt: skip
+    parser.add_argument(
+        "--caffe-root",
+        default=os.environ.get("CAFFE_ROOT"),
+        metavar="PATH",
+        help="the tree, a GPU build with its tests [$CAFFE_ROOT]",
+    )
     parser.add_argument("--python", default=sys.executable, metavar="PATH", help="[this one]")
-    parser.add_argument("--out", type=Path, default=Path("build/device/pack.tar.xz"), metavar="FILE",
-                        help="[build/device/pack.tar.xz]")  # fmt: skip
-    parser.add_argument("--limit", type=int, default=LIMIT_MIB, metavar="MIB",
-                        help=f"refuse a larger archive [{LIMIT_MIB}]")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=PACK, metavar="FILE", help=f"[{PACK}]")
+    parser.add_argument(
+        "--limit", type=int, default=62, metavar="MIB", help="refuse a larger archive [62]"
+    )
     options = parser.parse_args(argv)
     root = require_gpu_build(options.caffe_root)
     contents, manifest = plan(root, options.python)

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
 
 from amcaffe.bundle.elf import C_LIBRARY, DRIVER
 from amcaffe.errors import BuildError
@@ -23,8 +22,8 @@ NOT_PYCAFFE = {".so", ".cpp", ".hpp", ".npy", ".pyc"}  # an array: the mean of I
 class Contents:
     """files: {place in the pack: file here}. needed: libraries that the machine has to have."""
 
-    files: Dict[str, Path] = field(default_factory=dict)
-    needed: List[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    needed: list[str] = field(default_factory=list)
 
 
 def add_libraries(contents, libraries):

@@ -118,9 +118,10 @@ def last_words(text, status):
     return f"{how}: {lines[-1][:100]}" if lines else f"{how}, without a word"
 
 
-def nothing(text):
-    """Of a benchmark, whose figures are in the table already."""
-    return ""
+def benchmark(text):
+    """What a benchmark could not measure; its figures have lines of their own in the table."""
+    names = dict.fromkeys(re.findall(r"^- (\w+): ", text, re.M))
+    return f"without {', '.join(names)}: the log says why" if names else ""
 
 
 def gtests(text):

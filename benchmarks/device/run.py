@@ -78,7 +78,7 @@ def misfit(manifest, missing):
             f"{', '.join(missing)} not found among this Python's packages and the system's: "
             "LD_LIBRARY_PATH names further places"
         )
-    here = "%d.%d" % sys.version_info[:2]
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if here != manifest["python"]:
         return (
             f"this is Python {here}, the pack's pycaffe is for {manifest['python']}: "
@@ -126,7 +126,7 @@ def plan(folder, manifest, misfit, no_gpu):
     def benchmark(number, name, script, arguments, seconds):
         command = [sys.executable, folder / f"benchmarks/{script}.py", "--devices", "gpu",
                    "--out", place(folder, number), *arguments]  # fmt: skip
-        return Part(name, f"{script}.log", command, seconds, parts.nothing, reason=why)
+        return Part(name, f"{script}.log", command, seconds, parts.benchmark, reason=why)
 
     return [
         import_caffe,

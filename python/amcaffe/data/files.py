@@ -18,6 +18,39 @@ def atomic_write(path, content):
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def atomic_set(contents):
+    """Write several files, {path: str or bytes}: all of them or, on any failure, none.
+
+    Killed between two of them, it leaves each of them whole, the old one or the new.
+
+    Raises: InputError: as atomic_write does, and where an old file cannot be read.
+    """
+    before = {Path(path): _content_of(Path(path)) for path in contents}
+    try:
+        with contextlib.ExitStack() as files:
+            for path, content in contents.items():
+                file = files.enter_context(atomic_file(path))
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()  # a full disk is met before the first of them takes its place
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            elif _content_of(path) != content:
+                atomic_write(path, content)
+        raise
+
+
+def _content_of(path):
+    """Bytes of a file, or None where there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def atomic_file(path):
     """A binary file to write, which takes the place of `path` where the block ends well.

@@ -69,12 +69,13 @@ def _rows_of(path):
         return []
     rows = []
     with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            try:
-                int(row["iteration"]), float(row["seconds"]), float(row["loss"])
-            except (KeyError, TypeError, ValueError):
-                break
-            rows.append(row)
+        whole = [line for line in file if line.endswith("\n")]  # half a number reads as one
+    for row in csv.DictReader(whole):
+        try:
+            int(row["iteration"]), float(row["seconds"]), float(row["loss"])
+        except (KeyError, TypeError, ValueError):
+            break
+        rows.append(row)
     return rows
 
 

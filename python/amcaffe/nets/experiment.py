@@ -1,6 +1,9 @@
 """The one description that every solver and net of ours is rendered from."""
 
 import math
+import numbers
+import os
+import struct
 from dataclasses import dataclass
 from typing import Optional
 
@@ -17,6 +20,21 @@ UNITS = {
 }
 BACKENDS = ("list", "lmdb")
 MAX_ITER, A_SOFTMAX_MAX_ITER = 30000, 28000  # as AM-Softmax's and SphereFace's solvers have
+
+# The most that Caffe's fields hold, and Caffe counts with int32 what is in its uint32 fields.
+INT32, UINT32 = 2**31 - 1, 2**32 - 1
+FLOATS = (
+    (("s", "arcface_s", "m1", "lr", "wo_fn_growth"), "positive", lambda x: 0 < x < math.inf),
+    (
+        ("m2", "m3", "lambda_gamma", "lambda_min", "weight_decay"),
+        "0 or more",
+        lambda x: 0 <= x < math.inf,
+    ),
+    (("m", "wo_fn_m"), "a cosine difference in [0, 2)", lambda x: 0 <= x < 2),
+    (("arcface_m",), "an angle in radians, in [0, pi)", lambda x: 0 <= x < math.pi),
+    (("sample_rate",), "a share of the classes, in (0, 1]", lambda x: 0 < x <= 1),
+    (("mean",), "in 0..255", lambda x: 0 <= x <= 255),
+)
 
 
 @dataclass(frozen=True)
@@ -86,28 +104,56 @@ class Experiment:
                     f"prototxt: {name} must be {rule}", found=repr(getattr(self, name))
                 )
 
-        need(self.depth in UNITS, "depth", f"one of {', '.join(map(str, UNITS))}")
-        need(self.backend in BACKENDS, "backend", f"one of {', '.join(BACKENDS)}")
-        for name in ("channels", "features", "batch", "iter_size", "snapshot", "test_interval"):
-            need(getattr(self, name) >= 1, name, "1 or more")
-        need(self.max_iter is None or self.max_iter >= 1, "max_iter", "1 or more")
-        need(self.classes >= 2, "classes", "2 or more")
-        need(len(self.size) == 2 and min(self.size) >= 1, "size", "a height and a width")
-        for name in ("s", "arcface_s", "lr"):
-            need(0 < getattr(self, name) < math.inf, name, "positive")
-        need(0 <= self.weight_decay < math.inf, "weight_decay", "0 or more")
-        need(0 <= self.mean <= 255, "mean", "in 0..255")
-        need(self.test_iter >= 0, "test_iter", "0 or more")
-        for name in ("m", "wo_fn_m"):
-            need(0 <= getattr(self, name) < 2, name, "a cosine difference in [0, 2)")
-        need(0 <= self.arcface_m < math.pi, "arcface_m", "an angle in radians, in [0, pi)")
-        need(0 < self.wo_fn_growth < math.inf, "wo_fn_growth", "positive")
-        need(self.a_softmax_m in (1, 2, 3, 4), "a_softmax_m", "1, 2, 3 or 4")
-        for name in ("lambda_gamma", "lambda_min"):
-            need(0 <= getattr(self, name) < math.inf, name, "0 or more")
-        need(0 < self.sample_rate <= 1, "sample_rate", "a share of the classes, in (0, 1]")
-        need(0 <= self.memory_mb < 1 << 32, "memory_mb", "0 or more MiB, below 2^32")
-        need(0 < self.m1 < math.inf, "m1", "positive")
-        for name in ("m2", "m3"):
-            need(0 <= getattr(self, name) < math.inf, name, "0 or more")
-        need(list(self.steps) == sorted(set(self.steps)), "steps", "in increasing order")
+        def need_whole(name, least, most):
+            value = getattr(self, name)
+            need(_whole(value, least, most), name, f"a whole number from {least} to {most}")
+
+        need(_whole(self.depth) and self.depth in UNITS, "depth", f"one of {_listed(UNITS)}")
+        need_whole("channels", 1, INT32 >> (len(UNITS[self.depth]) - 1))  # doubled by each stage
+        for name in ("features", "batch", "iter_size", "snapshot", "test_interval"):
+            need_whole(name, 1, INT32)
+        need_whole("classes", 2, INT32)
+        need_whole("test_iter", 0, INT32)
+        need_whole("memory_mb", 0, UINT32)
+        need_whole("a_softmax_m", 1, 4)
+        if self.max_iter is not None:
+            need_whole("max_iter", 1, INT32)
+        need(
+            len(self.size) == 2 and all(_whole(side) for side in self.size),
+            "size",
+            f"a height and a width, from 1 to {INT32}",
+        )
+        need(
+            all(_whole(step) for step in self.steps)
+            and list(self.steps) == sorted(set(self.steps)),
+            "steps",
+            f"whole numbers from 1 to {INT32}, in increasing order",
+        )
+        for names, rule, holds in FLOATS:
+            for name in names:
+                need(holds(_as_float32(getattr(self, name))), name, f"{rule}, as a 32-bit float")
+        need(self.backend in BACKENDS, "backend", f"one of {_listed(BACKENDS)}")
+        for name in ("source", "val", "root", "snapshot_prefix"):
+            need("\n" not in getattr(self, name), name, "one line")
+        need(
+            os.path.basename(self.snapshot_prefix) not in ("", ".", ".."),
+            "snapshot_prefix",
+            "what file names begin with, and not a folder's name alone",
+        )
+
+
+def _whole(value, least=1, most=INT32):
+    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return integer and least <= value <= most
+
+
+def _as_float32(value):
+    """A number as a float field holds it; NaN, of which no rule is true, where it cannot."""
+    try:
+        return struct.unpack("f", struct.pack("f", value))[0]
+    except (OverflowError, struct.error):
+        return math.nan
+
+
+def _listed(values):
+    return ", ".join(map(str, values))

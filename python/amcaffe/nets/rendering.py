@@ -4,6 +4,7 @@ import dataclasses
 import shlex
 from pathlib import Path
 
+from amcaffe.errors import InputError
 from amcaffe.nets import sphereface, text
 from amcaffe.nets.experiment import Experiment
 
@@ -11,6 +12,7 @@ DEFAULT_MARGINS = (
     "softmax", "normface", "am-softmax", "arcface", "combined", "am-softmax-wo-fn", "a-softmax",
     "am-softmax-fused",
 )  # fmt: skip
+RENDERED_BY = "# rendered by: "  # begins each file; the command follows
 
 
 def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
@@ -23,8 +25,10 @@ def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
         margins: heads, of heads.MARGINS; each gives a solver and a net, all share one deploy net.
     Returns: dict of file name -> text.
     """
-    first = f"# rendered by: {command(experiment, out, margins)}\n"
     folder = Path(out).as_posix()
+    if "\n" in folder:
+        raise InputError("prototxt: the name of the folder must be one line", found=repr(folder))
+    first = f"{RENDERED_BY}{command(experiment, out, margins)}\n"
     files = {}
     for margin in margins:
         suffix = _suffix(margin)

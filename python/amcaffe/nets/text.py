@@ -1,5 +1,7 @@
 """Protobuf text format, written from ordered (field, value) pairs. No protobuf needed."""
 
+from numbers import Integral
+
 
 class Token(str):
     """A value written without quotes: an enum's name."""
@@ -32,6 +34,6 @@ def _scalar(value):
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'"{escaped}"'
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, Integral) or value.is_integer():
         return str(int(value))
-    return repr(value)
+    return repr(float(value))  # of a number of NumPy's, too

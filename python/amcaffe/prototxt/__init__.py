@@ -1,9 +1,6 @@
 """Render solvers and nets from one description (nets.experiment.Experiment)."""
 
-from pathlib import Path
-
 from amcaffe import cli
-from amcaffe.data.files import atomic_write
 from amcaffe.errors import InputError
 from amcaffe.nets.experiment import (
     A_SOFTMAX_MAX_ITER,
@@ -14,16 +11,17 @@ from amcaffe.nets.experiment import (
 )
 from amcaffe.nets.heads import A_SOFTMAX_TYPES, MARGINS
 from amcaffe.nets.rendering import DEFAULT_MARGINS, render_files
+from amcaffe.prototxt.placement import place
 
 
 def main(argv):
     options = vars(_parser().parse_args(argv))
     options["steps"] = tuple(options["steps"])
     out, margins = options.pop("out"), tuple(dict.fromkeys(options.pop("margin")))
+    overwrite = options.pop("overwrite")
     files = render_files(Experiment(**options), out, margins)
-    for name, content in files.items():
-        atomic_write(Path(out) / name, content)
-        print(Path(out) / name)
+    for path, written in place(files, out, overwrite).items():
+        print(path if written else f"{path}: unchanged")
 
 
 def _parser():
@@ -66,6 +64,11 @@ def _parser():
 
     parser.add_argument(
         "--out", default="prototxt", metavar="DIR", help="folder to write to (default: prototxt)"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files in DIR that hold something else; default: write nothing then",
     )
     group = parser.add_argument_group("net")
     add(

@@ -54,7 +54,7 @@ def test_a_machines_own_libraries_and_the_systems_are_not_packed(tmp_path):
 def test_of_pycaffe_one_pythons_module_is_packed(tmp_path):
     folder = tmp_path / "python/caffe"
     files = ["__init__.py", "_caffe.so", "_caffe.cpython-39-x.so", "_caffe.cpython-312-x.so",
-             "_caffe.cpp", "proto/caffe_pb2.py", "test/test_net.py", "imagenet/mean.npy"]  # fmt: skip
+             "_caffe.cpp", "proto/caffe_pb2.py", "test/test_net.py", "mean.npy"]  # fmt: skip
     for name in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -122,7 +122,7 @@ def test_pytorchs_libraries_come_before_the_systems(tmp_path):
 def part(tmp_path):
     """Run a Part of this Python's code, and return its Result."""
 
-    def result(code, seconds=30, left=60, figure=parts.nothing, **options):
+    def result(code, seconds=30, left=60, figure=parts.benchmark, **options):
         command = [sys.executable, "-c", code]
         asked = Part("part", "part.log", command, seconds, figure, **options)
         return parts.run(asked, tmp_path, time.monotonic() + left)
@@ -198,6 +198,12 @@ def test_what_gtest_came_to_is_told_also_where_it_was_stopped():
     assert parts.gtests("error while loading shared libraries: x") == ""
 
 
+def test_what_a_benchmark_left_out_is_told():
+    text = "| fused | 0.4 |\n\n- torch: left out: no\n- chain: died\n\n- torch: left out: no\n"
+    assert parts.benchmark(text) == "without torch, chain: the log says why"
+    assert parts.benchmark("| fused | 0.4 |\n") == ""
+
+
 def test_what_a_sanitizer_came_to_is_told():
     memcheck = "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n"
     assert parts.sanitizer(memcheck + GTEST + END).startswith("0 errors, 2 passed")
@@ -216,8 +222,12 @@ def test_the_tests_fall_into_halves_without_a_test_in_two():
     assert found["others' GPU"].partition("-")[2].split(":")[-1] == "CuDNN*"
 
 
-MANIFEST = {"python": "%d.%d" % sys.version_info[:2], "tests": "tests/test.testbin",
-            "our test cases": ["FlipLayerTest"], "needed": []}  # fmt: skip
+MANIFEST = {
+    "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    "tests": "tests/test.testbin",
+    "our test cases": ["FlipLayerTest"],
+    "needed": [],
+}
 
 
 def test_without_a_gpu_only_the_cpus_parts_run():
@@ -243,8 +253,11 @@ def record(implementation, total, classes=10516):
 
 
 def test_the_table_has_the_machine_each_part_and_a_line_a_shape():
-    results = [Result("import caffe", "ok", 2.2, "caffe 1.0.0"),
-               Result("racecheck", "skipped", 0, "no GPU"), Result("head", "failed", 70, "")]  # fmt: skip
+    results = [
+        Result("import caffe", "ok", 2.2, "caffe 1.0.0"),
+        Result("racecheck", "skipped", 0, "no GPU"),
+        Result("head", "failed", 70, ""),
+    ]
     figures = {
         "head": [record("fused", 0.4412), record("torch", 0.99), record("fused", 2.5, 100000)]
     }

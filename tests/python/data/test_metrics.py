@@ -1,47 +1,51 @@
+"""metrics.csv: what a row holds, and what goes on where a run was resumed."""
+
+import csv
+
 import pytest
 
-from amcaffe.data.metrics import TRAIN_STATISTICS, read_metrics
-from amcaffe.errors import InputError
+from amcaffe.data.metrics import Metrics
 
 
-def metrics(tmp_path, text):
-    path = tmp_path / "metrics.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
 
 
-HEADER = "iteration,loss,learning_rate,images_per_second,test_loss\n"
+def add(metrics, iteration, images=12, seconds=0.5, **extra):
+    metrics.add(iteration, 2.0, 0.1, images, seconds, extra)
 
 
-def test_metrics_are_read_by_the_names_of_their_columns(tmp_path):
-    found = read_metrics(metrics(tmp_path, HEADER + "10,2.5,0.1,88,\n20,2,0.1,90,1\n"))
-    assert {name: column.tolist() for name, column in found.items()} == {
-        "iteration": [10, 20], "loss": [2.5, 2], "learning_rate": [0.1, 0.1],
-        "images_per_second": [88, 90],
-    }  # fmt: skip
+def test_a_row_has_the_images_of_a_second_and_the_seconds_so_far(tmp_path):
+    with Metrics(tmp_path / "m.csv", 0, ["accuracy"]) as metrics:
+        add(metrics, 1, seconds=0.25, accuracy=0.75)
+        add(metrics, 2, images=6, seconds=4)
+    found = rows(tmp_path / "m.csv")
+    assert [row["images_per_second"] for row in found] == ["48", "1.5"]
+    assert [row["seconds"] for row in found] == ["0.250", "4.250"]
+    assert [row["accuracy"] for row in found] == ["0.75", ""]
+    assert metrics.seconds == 4.25
 
 
-def test_metrics_of_a_fused_loss_have_its_cosines(tmp_path):
-    header = HEADER.replace("test_loss", ",".join(TRAIN_STATISTICS))
-    found = read_metrics(metrics(tmp_path, header + "10,2.5,0.1,88,0.5,0.25,0.75\n"))
-    assert [found[name].tolist() for name in TRAIN_STATISTICS] == [[0.5], [0.25], [0.75]]
+def test_a_resumed_run_counts_on_from_the_seconds_of_the_rows_that_stay(tmp_path):
+    with Metrics(tmp_path / "m.csv", 0) as metrics:
+        for iteration in range(1, 5):
+            add(metrics, iteration, seconds=10)
+    with Metrics(tmp_path / "m.csv", 3) as metrics:
+        assert (metrics.seconds, metrics.loss) == (30, 2)  # the fourth is to be done again
+        add(metrics, 4, seconds=1)
+    assert [float(row["seconds"]) for row in rows(tmp_path / "m.csv")] == [10, 20, 30, 31]
+    with Metrics(tmp_path / "m.csv", 0) as metrics:
+        assert (metrics.seconds, metrics.loss) == (0, None)
+    assert rows(tmp_path / "m.csv") == []
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "hold no line of figures"),
-        (HEADER, "hold no line of figures"),
-        (HEADER + "10,2.5,0.1,88,\n20,two,0.1,88,\n", "metrics.csv:3: loss is no number"),
-        (HEADER + "10,2.5\n", "metrics.csv:2: learning_rate is no number"),
-        ("iteration,loss\n10,2.5\n", "metrics.csv:1: the metrics lack learning_rate, images_per"),
-    ],
-)
-def test_broken_metrics_are_refused_with_file_and_line(tmp_path, text, message):
-    with pytest.raises(InputError, match=message):
-        read_metrics(metrics(tmp_path, text))
-
-
-def test_metrics_that_are_not_there_are_named(tmp_path):
-    with pytest.raises(InputError, match="none.csv: No such file"):
-        read_metrics(tmp_path / "none.csv")
+@pytest.mark.parametrize("cut", [1, 3, 12])
+def test_a_row_that_was_cut_short_does_not_stay(tmp_path, cut):
+    with Metrics(tmp_path / "m.csv", 0) as metrics:
+        add(metrics, 1)
+        add(metrics, 2)
+    whole = (tmp_path / "m.csv").read_bytes()
+    (tmp_path / "m.csv").write_bytes(whole[:-cut])
+    with Metrics(tmp_path / "m.csv", 2) as metrics:
+        assert metrics.seconds == 0.5

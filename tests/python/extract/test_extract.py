@@ -1,5 +1,6 @@
 """python/extract_features.py: images in, features and their list out."""
 
+import itertools
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from amcaffe.data.features import load_features
 from amcaffe.errors import InputError
 from amcaffe.nets import sphereface, text
 from amcaffe.nets.experiment import Experiment
+from amcaffe.progress import Progress
 from conftest import TinyFaces, step_environment
 
 pytestmark = pytest.mark.usefixtures("stock_caffe")
@@ -275,6 +278,89 @@ def test_an_interrupted_extraction_goes_on_where_it_was(extraction):
     np.testing.assert_allclose(resumed.matrix[1:], straight.matrix[1:], atol=1e-6)
     assert resumed.paths == straight.paths
     assert extraction.leftovers() == []
+
+
+@pytest.fixture
+def extract_here(extraction, monkeypatch):
+    """Extract in this process and folder, batches of 10 taking a quarter of a second each.
+
+    stop: after how many batches Ctrl-C comes.
+    """
+    from amcaffe.extract import Options, extract
+    from amcaffe.extract import extraction as module
+
+    monkeypatch.chdir(extraction.folder)
+    # Read once before the first batch and once after each.
+    ticks = itertools.count()
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 4)
+    monkeypatch.setattr(module, "time", clock)
+
+    def run(stop=None, out="out"):
+        done = itertools.count(1)
+
+        class Interrupting(Progress):
+            def update(self, n):
+                if next(done) == stop:
+                    raise KeyboardInterrupt
+
+        monkeypatch.setattr(module, "Progress", Interrupting)
+        names = ("train.txt", out, "deploy.prototxt", "weights.caffemodel", "img")
+        return extract(Options(*names, batch=10))
+
+    return run
+
+
+def other_net(extraction):
+    net = extraction.folder / "deploy.prototxt"
+    shift = 'layer { name: "s" type: "Power" bottom: "fc5" top: "fc5" power_param { shift: 2 } }\n'
+    net.write_text(net.read_text() + shift)
+
+
+def other_weights(extraction):
+    for blobs in extraction.net.params.values():
+        blobs[0].data[...] *= np.random.default_rng(1).normal(1, 0.5, blobs[0].data.shape)
+    extraction.net.save(str(extraction.folder / "weights.caffemodel"))
+
+
+def other_list(extraction):
+    path = extraction.folder / "train.txt"
+    path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
+
+
+@pytest.mark.parametrize("change", [other_net, other_weights, other_list])
+def test_work_begins_anew_where_a_file_of_the_same_name_has_changed(
+    extraction, extract_here, capfd, change
+):
+    with pytest.raises(KeyboardInterrupt):
+        extract_here(stop=3)
+    before = np.load(extraction.folder / "out.partial.npy")[:30]
+    assert before.any(axis=1).all()
+    change(extraction)
+    capfd.readouterr()
+    extract_here()
+    assert "going on after" not in capfd.readouterr().err
+    found = load_features(extraction.folder / "out")
+    extract_here(out="afresh")
+    afresh = load_features(extraction.folder / "afresh")
+    assert found.paths == afresh.paths
+    np.testing.assert_array_equal(found.matrix, afresh.matrix)
+    assert not np.allclose(found.matrix[:30], before, atol=0.01)
+
+
+def test_the_summary_counts_the_seconds_and_images_of_a_second(extract_here, capsys):
+    summary = extract_here()
+    assert (summary["seconds"], summary["images_per_second"]) == (1.5, 40)
+    assert "60 images, 40 images/s" in capsys.readouterr().out
+
+
+def test_the_summary_counts_the_seconds_before_an_interruption_too(extraction, extract_here):
+    with pytest.raises(KeyboardInterrupt):
+        extract_here(stop=4)
+    state = json.loads((extraction.folder / "out.partial.json").read_text())
+    assert (state["done"], state["seconds"]) == (40, 1)
+    summary = extract_here()
+    assert (summary["seconds"], summary["images_per_second"]) == (1.5, 40)
+    assert json.loads((extraction.folder / "out.json").read_text()) == summary
 
 
 def test_a_partial_result_of_other_work_is_not_gone_on_with(tmp_path):

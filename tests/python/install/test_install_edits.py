@@ -126,15 +126,16 @@ SAMPLES = {
     ],
     "opencv-4 in the Makefile": [
         ("\tifeq ($(OPENCV_VERSION), 3)\n\t\tLIBRARIES += opencv_imgcodecs\n\tendif\n",
-         "\tOPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - -o /dev/null \\\n"
-         "\t\t$(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs 2>/dev/null && echo 3)\n"
+         "\tOPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - \\\n"
+         "\t\t-o /dev/null $(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs \\\n"
+         "\t\t2>/dev/null && echo 3)\n"
          "\tifneq ($(filter 3 4 5,$(OPENCV_VERSION)),)\n"
          "\t\tLIBRARIES += opencv_imgcodecs\n\tendif\n"),
         ("ifeq ($(OPENCV_VERSION), 3)\n\tCOMMON_FLAGS += -DOPENCV3\nendif\n",
          "ifeq ($(OPENCV_VERSION), 3)\n\tCOMMON_FLAGS += -DOPENCV3\nendif\n"),
     ],
     "python-3 print": [
-        ("    if x:\n        print 'Wrote %s' % name\n", "    if x:\n        print('Wrote %s' % name)\n"),
+        ("    if x:\n        print 'Wrote %s' % x\n", "    if x:\n        print('Wrote %s' % x)\n"),
         ("    print line, Exception, e ", "    print(line, Exception, e)"),
         ("    print('%d' % n)", "    print('%d' % n)"),
         ("    print ('%d' % n)", "    print ('%d' % n)"),

@@ -75,6 +75,22 @@ def test_pairs_are_spread_evenly_over_people():
     assert max(Counter(map(tuple, np.sort(couples, axis=0).T.tolist())).values()) == 1
 
 
+def test_who_gives_a_pair_more_is_drawn_and_not_always_the_first():
+    """6 people who share 4 folds of one pair of each kind: 4 people, or couples, give one."""
+    labels = np.repeat(np.arange(6), 4)
+    matched, mismatched = Counter(), Counter()
+    for seed in range(150):
+        pairs = balanced_pairs(labels, folds=4, per_fold=2, seed=seed)
+        assert_sound(pairs, labels, 4, 1)
+        people = np.stack([labels[pairs.left], labels[pairs.right]], axis=1)
+        matched.update(people[pairs.same, 0].tolist())
+        mismatched.update(map(tuple, np.sort(people[~pairs.same]).tolist()))
+    # 100 each of 150 draws, and 40: give or take five standard deviations.
+    assert sorted(matched) == list(range(6)) and len(mismatched) == 15
+    assert all(71 < count < 129 for count in matched.values()), matched
+    assert all(13 < count < 67 for count in mismatched.values()), mismatched
+
+
 @pytest.mark.parametrize("folds", [2, 3, 10])
 def test_every_pair_there_is_can_be_asked_for(folds):
     labels = np.repeat(np.arange(2 * folds), 2)

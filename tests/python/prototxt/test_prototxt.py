@@ -1,8 +1,10 @@
+import dataclasses
 import re
 import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from amcaffe import prototxt
@@ -24,7 +26,9 @@ def test_the_committed_files_are_what_the_renderer_makes():
     rendered = render_files(Experiment())
     for name, content in rendered.items():
         committed = (ROOT / "prototxt" / name).read_text(encoding="utf-8")
-        assert committed == content, f"run: python -m amcaffe.prototxt (prototxt/{name} is stale)"
+        assert committed == content, (
+            f"run: python -m amcaffe.prototxt --overwrite (prototxt/{name} is stale)"
+        )
     assert {path.name for path in (ROOT / "prototxt").glob("*.prototxt")} == set(rendered)
 
 
@@ -255,6 +259,11 @@ def test_strings_are_escaped_and_floats_are_exact():
     )
 
 
+FLOAT_FIELDS = [
+    field.name for field in dataclasses.fields(Experiment) if isinstance(field.default, float)
+]
+
+
 @pytest.mark.parametrize(
     "change, named",
     [
@@ -278,11 +287,100 @@ def test_strings_are_escaped_and_floats_are_exact():
         ({"sample_rate": 1.1}, "sample_rate"),
         ({"memory_mb": -1}, "memory_mb"),
         ({"max_iter": 0}, "max_iter"),
+        ({"depth": 20.0}, "depth"),
+        ({"depth": 10**23}, "depth"),
+        ({"channels": 2**28}, "channels"),  # eight times as many do not fit
+        ({"features": 2**31}, "features"),
+        ({"features": -5}, "features"),
+        ({"classes": 10**23}, "classes"),
+        ({"classes": 2.5}, "classes"),
+        ({"classes": True}, "classes"),
+        ({"size": (-112, 96)}, "size"),
+        ({"size": (112, 10**23)}, "size"),
+        ({"size": (112,)}, "size"),
+        ({"batch": 10**23}, "batch"),
+        ({"iter_size": 2**31}, "iter_size"),
+        ({"steps": (-5,)}, "steps"),
+        ({"steps": (0, 5)}, "steps"),
+        ({"steps": (5, 5)}, "steps"),
+        ({"steps": (5, 2**31)}, "steps"),
+        ({"max_iter": 2**31}, "max_iter"),
+        ({"max_iter": -1}, "max_iter"),
+        ({"snapshot": 2**31}, "snapshot"),
+        ({"test_iter": -1}, "test_iter"),
+        ({"test_iter": 2**31}, "test_iter"),
+        ({"test_interval": 2**31}, "test_interval"),
+        ({"memory_mb": 2**32}, "memory_mb"),
+        ({"memory_mb": 1.5}, "memory_mb"),
+        ({"a_softmax_m": 0}, "a_softmax_m"),
+        ({"snapshot_prefix": ""}, "snapshot_prefix"),
+        ({"snapshot_prefix": "snapshots/"}, "snapshot_prefix"),
+        ({"snapshot_prefix": "snapshots/.."}, "snapshot_prefix"),
+        ({"source": "a\nb"}, "source"),
+        # What a double holds, and a float does not: too large, too small, or rounded to the end.
+        ({"lr": 1e39}, "lr"),
+        ({"lr": 1e-46}, "lr"),
+        ({"s": 10**400}, "s"),
+        ({"m1": 1e300}, "m1"),
+        ({"m": 2 - 1e-9}, "m"),
+        ({"sample_rate": 1e-60}, "sample_rate"),
+        ({"sample_rate": "0.5"}, "sample_rate"),
+        *(
+            ({name: float(value)}, name)
+            for value in ("nan", "inf", "-inf")
+            for name in FLOAT_FIELDS
+        ),
     ],
 )
 def test_impossible_values_are_refused_by_name(change, named):
     with pytest.raises(InputError, match=f"prototxt: {named} must be"):
         Experiment(**change)
+
+
+@pytest.mark.parametrize("words", [["--steps", "-5"], ["--classes", "1" + 23 * "0"]])
+def test_impossible_numbers_are_told_in_a_line_and_nothing_is_written(step, tmp_path, words):
+    done = step("prototxt", *words, cwd=tmp_path)
+    assert done.returncode == 2 and f"{words[0][2:]} must be" in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_folder_whose_name_would_break_the_first_line_is_refused():
+    with pytest.raises(InputError, match="name of the folder must be one line"):
+        render_files(Experiment(), "a\nb")
+
+
+def test_the_largest_numbers_that_are_taken_come_back_from_caffes_own_parser(stock_caffe):
+    from caffe.proto import caffe_pb2
+    from google.protobuf import text_format
+
+    most = 2**31 - 1
+    whole = ("features", "classes", "batch", "iter_size", "snapshot", "test_interval", "max_iter")
+    files = render_files(
+        Experiment(
+            **dict.fromkeys(whole, most), channels=2**28 - 1, size=(most, most), resize=True,
+            steps=(1, most), test_iter=most, lr=3.4e38, weight_decay=1e-45, s=3.4e38,
+        ),
+        margins=["softmax", "normface"],
+    )  # fmt: skip
+    solver = text_format.Parse(files["face_solver_softmax.prototxt"], caffe_pb2.SolverParameter())
+    assert [solver.max_iter, solver.snapshot, solver.test_interval, *solver.test_iter] == [most] * 4
+    assert list(solver.stepvalue) == [1, most] and solver.iter_size == most
+    assert 3.3e38 < solver.base_lr < float("inf") and solver.weight_decay > 0
+    net = text_format.Parse(files["face_train_test_softmax.prototxt"], caffe_pb2.NetParameter())
+    by_name = {layer.name: layer for layer in net.layer}
+    assert by_name["conv4_1"].convolution_param.num_output == 8 * (2**28 - 1) <= most
+    assert by_name["fc5"].inner_product_param.num_output == most
+    assert by_name["fc6_l2"].inner_product_param.num_output == most
+    data = net.layer[0].image_data_param
+    assert [data.batch_size, data.new_height, data.new_width] == [most] * 3
+
+
+def test_numbers_of_numpy_are_written_as_numbers():
+    files = render_files(Experiment(classes=np.int64(7), s=np.float64(0.5), steps=(np.int32(9),)))
+    assert "num_output: 7\n" in files["face_train_test.prototxt"]
+    assert "value: 0.5\n" in files["face_train_test.prototxt"]
+    assert "stepvalue: 9\n" in files["face_solver.prototxt"]
+    assert "--classes 7 --s 0.5 --steps 9" in files["face_solver.prototxt"]
 
 
 def test_an_lmdb_cannot_be_resized():

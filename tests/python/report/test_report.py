@@ -178,6 +178,16 @@ def test_the_roc_plot_shows_the_rates_that_are_reported(results):
     assert axes.get_xlim()[0] == pytest.approx(1 / 1650)
 
 
+def test_the_roc_plot_shades_rates_of_fewer_than_thirty_false_accepts(results):
+    axes = drawn(roc_plot({"plain": results["plain"].tally})).axes[0]
+    (band,) = axes.patches  # rates on the axis of FAR, all of that of TAR
+    shown = band.get_extents().transformed(axes.get_xaxis_transform().inverted())
+    (left, bottom), (right, top) = shown.get_points()
+    assert (left, right) == (pytest.approx(1 / 1650), pytest.approx(30 / 1650))
+    assert (bottom, top) == (pytest.approx(0), pytest.approx(1))
+    assert [text.get_text() for text in axes.texts] == ["under 30 false accepts"]
+
+
 def test_runs_differ_in_their_dashes_as_well_as_in_colour(results):
     tallies = {name: result.tally for name, result in results.items()}
     one, _, other, _ = drawn(roc_plot(tallies, (0.1,))).axes[0].lines

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -131,6 +132,73 @@ def test_resume_goes_on_to_more_iterations(train, tiny_faces):
     out = tiny_faces.folder / "out"
     assert [int(row["iteration"]) for row in rows(out)] == list(range(1, 21))
     assert json.loads((out / "train.json").read_text())["resumed_at"] == 12
+
+
+@pytest.fixture
+def train_here(tiny_faces, monkeypatch):
+    """Train in this process and folder, an iteration taking a quarter of a second.
+
+    Returns the images of each iteration's batch.
+    """
+    import caffe
+
+    from amcaffe.train import Options, training
+    from amcaffe.train import train as train_in_process
+
+    monkeypatch.chdir(tiny_faces.folder)
+    # Read once before and once after an iteration.
+    ticks = itertools.count()
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 4)
+    monkeypatch.setattr(training, "time", clock)
+    get_solver = caffe.get_solver
+    batches = []
+
+    def watched(path):
+        solver = get_solver(path)
+        last = len(solver.net.layers) - 1  # whose backward pass comes first
+        solver.net.after_backward(
+            lambda layer: layer == last and batches.append(solver.net.blobs["data"].data.copy())
+        )
+        return solver
+
+    monkeypatch.setattr(caffe, "get_solver", watched)
+
+    def run(out="out", **options):
+        batches.clear()
+        assert train_in_process(Options(tiny_faces.solver, out, **options)) == 0
+        return list(batches)
+
+    return run
+
+
+def test_a_resumed_run_does_not_draw_the_images_of_its_start_again(train_here):
+    first = train_here(seed=1, iterations=4)
+    again = train_here(seed=1, iterations=4, out="again")
+    resumed = train_here(seed=1, iterations=8, resume=True)
+    assert len(first) == len(again) == len(resumed) == 4
+    np.testing.assert_array_equal(first, again)  # so it is the seed that draws
+    for one, other in zip(first, resumed):
+        assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("iter_size", [1, 2])
+def test_metrics_and_report_count_the_images_of_a_second(train_here, tiny_faces, iter_size):
+    tiny_faces.render(iter_size=iter_size)
+    train_here(iterations=6)
+    table = rows(tiny_faces.folder / "out")
+    assert [float(row["images_per_second"]) for row in table] == [12 * iter_size / 0.25] * 6
+    assert [float(row["seconds"]) for row in table] == [0.25 * n for n in range(1, 7)]
+    report = json.loads((tiny_faces.folder / "out/train.json").read_text())
+    assert (report["seconds"], report["images_per_second"]) == (1.5, 48 * iter_size)
+
+
+def test_seconds_of_a_resumed_run_go_on_from_those_before(train_here, tiny_faces):
+    train_here(iterations=10)
+    train_here(iterations=12, resume=True)
+    table = rows(tiny_faces.folder / "out")
+    assert [float(row["seconds"]) for row in table] == [0.25 * n for n in range(1, 13)]
+    report = json.loads((tiny_faces.folder / "out/train.json").read_text())
+    assert (report["seconds"], report["images_per_second"]) == (3, 48)
 
 
 def test_resume_of_a_run_past_the_iterations_asked_for_says_so(train, tiny_faces):

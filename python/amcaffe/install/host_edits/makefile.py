@@ -11,8 +11,9 @@ EDITS = (
         (
             (
                 r"ifeq \(\$\(OPENCV_VERSION\), *3\)(?=\s+LIBRARIES \+= opencv_imgcodecs)",
-                "OPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - -o /dev/null \\\\\n"
-                "\t\t$(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs 2>/dev/null && echo 3)\n"
+                "OPENCV_VERSION ?= $(shell echo 'int main() {}' | $(CXX) -x c++ - \\\\\n"
+                "\t\t-o /dev/null $(addprefix -L,$(LIBRARY_DIRS)) -lopencv_imgcodecs \\\\\n"
+                "\t\t2>/dev/null && echo 3)\n"
                 "\tifneq ($(filter 3 4 5,$(OPENCV_VERSION)),)",
             ),
         ),

@@ -65,8 +65,8 @@ EDITS = (
         ("tools/extra/parse_log.py",),
         (
             (
-                "except ValueError:\n                # Skip lines with bad formatting",
-                "except (ValueError, IndexError):\n                # Skip lines with bad formatting",
+                "except ValueError:\n                # Skip lines with bad",
+                "except (ValueError, IndexError):\n                # Skip lines with bad",
             ),
         ),
     ),
@@ -120,13 +120,13 @@ EDITS = (
                 "import argparse\nimport multiprocessing\nimport os\n",
             ),
             (
-                "# gflags\ngflags.DEFINE_string('image_lib', 'opencv',\n                     'OpenCV",
+                "# gflags\ngflags.DEFINE_string('image_lib', 'opencv',\n",
                 "parser = argparse.ArgumentParser()\n"
                 "parser.add_argument('--input', required=True, help=\n"
-                "                     'A list of images, one path relative to input_folder a line.')\n"
+                "                     'A list of images, a path below input_folder a line.')\n"
                 "parser.add_argument('--num_clients', type=int, default=1, help=\n"
                 "                     'Number of processes.')\n"
-                "parser.add_argument('--image_lib', default='opencv', help=\n                     'OpenCV",
+                "parser.add_argument('--image_lib', default='opencv', help=\n",
             ),
             (
                 "gflags.DEFINE_string('input_folder', '',\n",
@@ -154,9 +154,9 @@ EDITS = (
             ),
             (
                 "    launcher.launch()",
-                "    with open(FLAGS.input) as lines, multiprocessing.Pool(FLAGS.num_clients) as pool:\n"
-                "        for done in pool.imap_unordered(resize_and_crop, lines, chunksize=64):\n"
-                "            pass",
+                "    lines = open(FLAGS.input)\n"
+                "    with multiprocessing.Pool(FLAGS.num_clients) as pool:\n"
+                "        list(pool.imap_unordered(resize_and_crop, lines, chunksize=64))",
             ),
         ),
     ),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from amcaffe import cuda_wheels
+from amcaffe.host import cuda_wheels
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILES = {
     "CMakeLists.txt": """
 cmake_minimum_required(VERSION 3.25)

@@ -1,0 +1,78 @@
+"""Putting rendered files into a folder, where other files may bear their names."""
+
+from pathlib import Path
+
+from amcaffe.data.files import atomic_set
+from amcaffe.errors import InputError
+from amcaffe.nets.rendering import RENDERED_BY
+
+
+def place(files, folder, overwrite=False):
+    """Write all files, or none.
+
+    One that is there already is left alone if it holds the same, but for the command in its
+    first line: that of another head's solver renders the same deploy net.
+
+    Args:
+        files: {name: text}, of nets.rendering.render_files.
+        folder: made where missing.
+        overwrite: replace files that hold something else.
+    Returns: {path: whether it was written}
+    Raises: InputError: a file holds something else, and `overwrite` is not set; names each, and
+        what made it.
+    """
+    folder = Path(folder)
+    standing = {name: _standing(folder / name) for name in files}
+    if not overwrite:
+        _refuse_losses(files, standing, folder)
+    written = {
+        name: text
+        for name, text in files.items()
+        if standing[name] != text
+        and (overwrite or standing[name] is None or _body(standing[name]) != _body(text))
+    }
+    atomic_set({folder / name: text for name, text in written.items()})
+    return {folder / name: name in written for name in files}
+
+
+def _standing(path):
+    """Text of a file that is there, or None. What is no text comes as text that is never ours."""
+    try:
+        return path.read_bytes().decode(errors="surrogateescape")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _refuse_losses(files, standing, folder):
+    lost = {}
+    for name, text in files.items():
+        if standing[name] is not None and _body(standing[name]) != _body(text):
+            lost.setdefault(_maker(standing[name], text), []).append(name)
+    if lost:
+        number = sum(map(len, lost.values()))
+        raise InputError(
+            f"{number} of the {len(files)} files are in {folder} already, with something else in "
+            "them",
+            found="\n            ".join(
+                f"{', '.join(names)}: {maker}" for maker, names in lost.items()
+            ),
+            hint="give another --out, or --overwrite to replace them; nothing was written",
+        )
+
+
+def _maker(old, new):
+    """What made a file, by its first line."""
+    first = old.partition("\n")[0]
+    if not first.startswith(RENDERED_BY):
+        return "not rendered by amcaffe"
+    if first == new.partition("\n")[0]:
+        return "rendered by this very command, and edited since, or by another version of amcaffe"
+    return f"rendered by `{first[len(RENDERED_BY) :]}`"
+
+
+def _body(text):
+    """The text without a first line of ours."""
+    first, _, rest = text.partition("\n")
+    return rest if first.startswith(RENDERED_BY) else text
