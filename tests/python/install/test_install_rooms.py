@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from amcaffe import resources
 from amcaffe.errors import AmcaffeError
+from amcaffe.host import resources
 from amcaffe.install.sources import ROOMS, own_sources
 from standins import MARK, write_files
 
