@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -36,15 +37,20 @@ def pack(tarball, members):
     return tarball
 
 
-def state(folder, *, without=None):
-    """{path: all that unpacking elsewhere could change in it} of what a folder holds."""
+def state(folder, without):
+    """{path: all that unpacking could change} of what a folder holds, but for one in it."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        if without is not None and without in (path, *path.parents):
-            continue
-        status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes()
-        found[str(path)] = (status.st_mode, status.st_nlink, status.st_size, content)
+    for above, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if os.path.join(above, name) != str(without)]
+        for name in folders + files:
+            path = os.path.join(above, name)
+            status = os.lstat(path)
+            content = None
+            if os.path.islink(path):
+                content = os.readlink(path)
+            elif name in files:
+                content = Path(path).read_bytes()
+            found[path] = (status.st_mode, status.st_nlink, status.st_size, content)
     return found
 
 
@@ -53,7 +59,7 @@ class Ground:
 
     def __init__(self, folder):
         self.folder = folder
-        self.tree = folder.joinpath(*"d" * 30, "tree")
+        self.tree = folder.joinpath(*"d" * 25, "tree")
         self.tree.mkdir(parents=True)
         for number, above in enumerate((*self.tree.parents,)[:4]):
             (above / "x").write_text(f"not in the archive {number}")
@@ -68,7 +74,7 @@ class Ground:
 
     def pack(self, members):
         pack(self.tarball, members)
-        self.before = state(self.folder, without=self.tree)
+        self.before = state(self.folder, self.tree)
 
     def unpacked(self):
         """{name in the tree: what it is}, as members are written; a file's content, if another."""
@@ -83,7 +89,7 @@ class Ground:
 
     def escaped(self):
         """What got out of the tree, or leads out of it, in words; None where nothing does."""
-        if state(self.folder, without=self.tree) != self.before:
+        if state(self.folder, self.tree) != self.before:
             return "something outside was changed"
         real, names = os.path.realpath(self.tree), {}
         for path in self.tree.rglob("*"):
@@ -317,7 +323,7 @@ def drawn_members(draw):
         return "/".join(draw.choices("abx", k=draw.randint(1, most)))
 
     def target():
-        parts = draw.choices(["a", "b", "x", "..", "..", "."], k=draw.randint(1, 5))
+        parts = draw.choices(["a", "b", "x", "..", "..", "."], k=draw.randint(1, 4))
         return "/".join(parts)
 
     members = []
@@ -367,7 +373,7 @@ def test_what_is_unpacked_never_gets_out_as_really_unpacking_it_shows(tmp_path):
     draw = random.Random(2)
     judged, unjudged = Ground(tmp_path / "judged"), Ground(tmp_path / "unjudged")
     outcomes = []
-    for number in range(200):
+    for number in range(100):
         members = drawn_members(draw)
         refused, seen = judged_and_seen(judged, unjudged, members)
         assert refused or seen is None, (members, seen)
@@ -378,4 +384,4 @@ def test_what_is_unpacked_never_gets_out_as_really_unpacking_it_shows(tmp_path):
         else:
             unjudged = Ground(tmp_path / str(number))
     # The draw has all three kinds: harmless and taken, harmful, and refused for its form.
-    assert min(map(outcomes.count, [(False, False), (True, True), (True, False)])) > 20
+    assert min(map(outcomes.count, [(False, False), (True, True), (True, False)])) > 8
