@@ -25,14 +25,14 @@ void ClassSampler::Sample(const std::vector<int>& target,
     }
   }
   const int others = classes_ - static_cast<int>(chosen->size());
-  const int wanted = std::min(others,
-      std::max(0, size_ - static_cast<int>(chosen->size())));
+  const int wanted =
+      std::min(others, std::max(0, size_ - static_cast<int>(chosen->size())));
   // Marks are drawn until there are enough; beyond half of the others it is
   // the ones to leave out that are drawn, so that few draws hit a mark.
   const bool leave_out = wanted > others - wanted;
   std::vector<int> drawn(leave_out ? others - wanted : wanted);
   boost::uniform_int<int> any(0, classes_ - 1);
-  for (size_t k = 0; k < drawn.size(); ) {
+  for (size_t k = 0; k < drawn.size();) {
     const int candidate = any(*caffe_rng());
     if (!marked_[candidate]) {
       marked_[candidate] = true;

@@ -26,8 +26,8 @@ void MarginSoftmax<Dtype>::Reshape(const int rows, const int dim,
   dim_ = dim;
   chosen_ = chosen;
   classes_ = chosen.empty() ? classes : static_cast<int>(chosen.size());
-  block_ = std::max(64, kBlockBytes / static_cast<int>(sizeof(Dtype)) / dim /
-      64 * 64);
+  block_ = std::max(64,
+      kBlockBytes / static_cast<int>(sizeof(Dtype)) / dim / 64 * 64);
   block_ = std::min(block_, 2048);
   const size_t elements = static_cast<size_t>(rows_) * classes_;
   keep_ = elements * sizeof(Dtype) <= keep_bytes;
@@ -77,16 +77,16 @@ const Dtype* MarginSoftmax<Dtype>::BlockWeight(const int block,
   if (chosen_.empty()) { return weight + static_cast<size_t>(begin) * dim_; }
   for (int j = 0; j < BlockSize(block); ++j) {
     const Dtype* row = weight + static_cast<size_t>(chosen_[begin + j]) * dim_;
-    std::copy(row, row + dim_, desk->weight.data() +
-        static_cast<size_t>(j) * dim_);
+    std::copy(row, row + dim_,
+        desk->weight.data() + static_cast<size_t>(j) * dim_);
   }
   return desk->weight.data();
 }
 
 template <typename Dtype>
 Dtype* MarginSoftmax<Dtype>::BlockCosines(const int block, Desk* desk) {
-  return keep_ ? cosine_.data() +
-      static_cast<size_t>(BlockBegin(block)) * rows_ : desk->cosine.data();
+  return keep_ ? cosine_.data() + static_cast<size_t>(BlockBegin(block)) * rows_
+               : desk->cosine.data();
 }
 
 template <typename Dtype>
@@ -99,8 +99,8 @@ void MarginSoftmax<Dtype>::ForwardBlock(const int block, const Dtype* unit,
   Dtype* inverse_norm = inverse_norm_.data() + begin;
   for (int j = 0; j < size; ++j) {
     const Dtype* w = own_weight + static_cast<size_t>(j) * dim_;
-    inverse_norm[j] = margin::InverseNorm(margin::NormOfSum(margin::UNIT,
-        caffe_cpu_dot(dim_, w, w)));
+    inverse_norm[j] = margin::InverseNorm(
+        margin::NormOfSum(margin::UNIT, caffe_cpu_dot(dim_, w, w)));
   }
   Dtype* cosines = BlockCosines(block, desk);
   caffe_cpu_gemm<Dtype>(CblasNoTrans, CblasTrans, rows_, size, dim_, Dtype(1),
@@ -136,7 +136,7 @@ void MarginSoftmax<Dtype>::Forward(const Dtype* unit, const Dtype* weight,
   for (int i = 0; i < rows_; ++i) {
     MarginRow<Dtype>& own = (*row)[i];
     if (own.target < 0) { continue; }
-    margin::LogSum<Dtype> others = { none, 0, 0 };
+    margin::LogSum<Dtype> others = {none, 0, 0};
     for (int block = 0; block < Blocks(); ++block) {
       others = margin::Merge(others,
           part_[static_cast<size_t>(block) * rows_ + i], own.scale);
@@ -150,8 +150,8 @@ void MarginSoftmax<Dtype>::Forward(const Dtype* unit, const Dtype* weight,
 template <typename Dtype>
 void MarginSoftmax<Dtype>::BackwardBlock(const int block, const Dtype* unit,
     const Dtype* weight, const std::vector<MarginRow<Dtype> >& row,
-    const Dtype importance, const bool by_feature,
-    Dtype* weight_diff, Desk* desk) {
+    const Dtype importance, const bool by_feature, Dtype* weight_diff,
+    Desk* desk) {
   const SoftmaxRows<Dtype>& rows = BestSoftmaxRows<Dtype>();
   const int begin = BlockBegin(block);
   const int size = BlockSize(block);
@@ -220,9 +220,8 @@ void MarginSoftmax<Dtype>::BackwardBlock(const int block, const Dtype* unit,
 
 template <typename Dtype>
 void MarginSoftmax<Dtype>::Backward(const Dtype* unit, const Dtype* weight,
-    const std::vector<MarginRow<Dtype> >& row,
-    const Dtype importance, Dtype* feature_diff, Dtype* by_scale,
-    Dtype* weight_diff) {
+    const std::vector<MarginRow<Dtype> >& row, const Dtype importance,
+    Dtype* feature_diff, Dtype* by_scale, Dtype* weight_diff) {
   ForBlocks(true, [&](const int block, Desk* desk) {
     BackwardBlock(block, unit, weight, row, importance, feature_diff != NULL,
         weight_diff, desk);

@@ -37,8 +37,7 @@ struct MarginRow {
 template <typename Dtype>
 class MarginSoftmax {
  public:
-  MarginSoftmax()
-      : rows_(0), dim_(0), classes_(0), block_(0), keep_(false) {}
+  MarginSoftmax() : rows_(0), dim_(0), classes_(0), block_(0), keep_(false) {}
 
   /**
    * @param dim length of a feature
@@ -65,9 +64,8 @@ class MarginSoftmax {
    * @param weight_diff (classes x dim), added to, or NULL
    */
   void Backward(const Dtype* unit, const Dtype* weight,
-      const std::vector<MarginRow<Dtype> >& row,
-      Dtype importance, Dtype* feature_diff, Dtype* by_scale,
-      Dtype* weight_diff);
+      const std::vector<MarginRow<Dtype> >& row, Dtype importance,
+      Dtype* feature_diff, Dtype* by_scale, Dtype* weight_diff);
 
  private:
   /// What one thread works in.
@@ -88,9 +86,8 @@ class MarginSoftmax {
   void ForwardBlock(int block, const Dtype* unit, const Dtype* weight,
       Desk* desk, std::vector<MarginRow<Dtype> >* row);
   void BackwardBlock(int block, const Dtype* unit, const Dtype* weight,
-      const std::vector<MarginRow<Dtype> >& row,
-      Dtype importance, bool by_feature,
-      Dtype* weight_diff, Desk* desk);
+      const std::vector<MarginRow<Dtype> >& row, Dtype importance,
+      bool by_feature, Dtype* weight_diff, Desk* desk);
 
   int rows_, dim_, classes_;  ///< classes that take part
   std::vector<int> chosen_;

@@ -39,11 +39,11 @@ struct RowFactors {
 /// @param gradient g_ij / |w_j|, a row of them for each i
 /// @param along sum_i g_ij cos_ij, a row of them for each tile of rows
 template <typename Dtype>
-__global__ void __launch_bounds__(kThreads, 4) FindGradients(
-    const BatchRows<Dtype> batch, const ClassBlock<Dtype> block,
-    const RowResult<Dtype>* __restrict__ row,
-    const Importance<Dtype> importance, const int stride,
-    Dtype* __restrict__ gradient, Dtype* __restrict__ along) {
+__global__ void __launch_bounds__(kThreads, 4)
+    FindGradients(const BatchRows<Dtype> batch, const ClassBlock<Dtype> block,
+        const RowResult<Dtype>* __restrict__ row,
+        const Importance<Dtype> importance, const int stride,
+        Dtype* __restrict__ gradient, Dtype* __restrict__ along) {
   const int width = VectorWidth<Dtype>();
   const int kTileClasses = kWarpSize * width;
   __shared__ RowFactors<Dtype> factors[kTileRows];
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads, 4) FindGradients(
   const int first_row = blockIdx.y * kTileRows;
   if (threadIdx.x < kTileRows && first_row + threadIdx.x < batch.rows) {
     const int i = first_row + threadIdx.x;
-    RowFactors<Dtype> own = { 0, 0, 0, 0, -1, true };
+    RowFactors<Dtype> own = {0, 0, 0, 0, -1, true};
     if (batch.target[i] >= 0) {
       const Dtype weight = importance.Value() * row[i].scale;
       own.target = batch.target[i] - block.begin;
@@ -82,8 +82,8 @@ __global__ void __launch_bounds__(kThreads, 4) FindGradients(
 #pragma unroll
         for (int e = 0; e < width; ++e) { g.at[e] = 0; }
       } else {
-        g = Load<width>(block.product +
-            static_cast<size_t>(i) * block.stride + j);
+        g = Load<width>(
+            block.product + static_cast<size_t>(i) * block.stride + j);
         Vector<Dtype, width> by_cosine;
 #pragma unroll
         for (int e = 0; e < width; ++e) {
@@ -159,8 +159,8 @@ __global__ void AddClasses(const ClassBlock<Dtype> block,
   const Dtype factor =
       -along.Total(j) * block.inverse_norm[j] * block.inverse_norm[j];
   const size_t offset = static_cast<size_t>(j) * own.dim;
-  Dtype* to = diff +
-      static_cast<size_t>(own.chosen ? own.chosen[j] : j) * own.dim;
+  Dtype* to =
+      diff + static_cast<size_t>(own.chosen ? own.chosen[j] : j) * own.dim;
   for (int k = lane * width; k < own.dim; k += kWarpSize * width) {
     const Vector<Dtype, width> w = Load<width>(own.weight + offset + k);
     Vector<Dtype, width> d = Load<width>(to + k);
@@ -183,8 +183,9 @@ __global__ void FindNormGradients(const BatchRows<Dtype> batch,
     const RowResult<Dtype>* row, const Importance<Dtype> importance,
     Dtype* __restrict__ norm_diff) {
   CUDA_KERNEL_LOOP(i, batch.rows) {
-    norm_diff[i] = batch.target[i] < 0 ? Dtype(0) :
-        importance.Value() * batch.scale * row[i].by_scale;
+    norm_diff[i] = batch.target[i] < 0
+        ? Dtype(0)
+        : importance.Value() * batch.scale * row[i].by_scale;
   }
 }
 

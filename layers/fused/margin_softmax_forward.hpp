@@ -19,12 +19,12 @@ __global__ void PrepareClasses(const int classes, const int dim,
     Dtype* __restrict__ gathered, Dtype* __restrict__ inverse_norm) {
   const int j = blockIdx.x * kWarps + threadIdx.x / kWarpSize;
   if (j >= classes) { return; }
-  const Dtype* from = weight + static_cast<size_t>(chosen ? chosen[j] : j) *
-      dim;
+  const Dtype* from =
+      weight + static_cast<size_t>(chosen ? chosen[j] : j) * dim;
   Dtype* to = chosen ? gathered + static_cast<size_t>(j) * dim : NULL;
   Dtype sum = 0;
   for (int k = threadIdx.x % kWarpSize * width; k < dim;
-       k += kWarpSize * width) {
+      k += kWarpSize * width) {
     const Vector<Dtype, width> w = Load<width>(from + k);
     if (chosen) { Store(w, to + k); }
 #pragma unroll
@@ -91,11 +91,11 @@ __device__ inline void Accumulate(const Dtype* cosine,
 /// @param row_parts chunks of all classes, so many of `part` for each row
 /// @param first_part the first chunk of this block of classes
 template <typename Dtype>
-__global__ void __launch_bounds__(kThreads) ScanChunk(
-    const BatchRows<Dtype> batch, const ClassBlock<Dtype> block,
-    const int row_parts, const int first_part,
-    margin::LogSum<Dtype>* __restrict__ part,
-    Dtype* __restrict__ target_cosine) {
+__global__ void __launch_bounds__(kThreads)
+    ScanChunk(const BatchRows<Dtype> batch, const ClassBlock<Dtype> block,
+        const int row_parts, const int first_part,
+        margin::LogSum<Dtype>* __restrict__ part,
+        Dtype* __restrict__ target_cosine) {
   const int width = VectorWidth<Dtype>();
   const int i = blockIdx.x % batch.rows;
   if (batch.target[i] < 0) { return; }
@@ -136,9 +136,9 @@ __global__ void __launch_bounds__(kThreads) ScanChunk(
   __shared__ Dtype along_of[kWarps];
   const int warp = threadIdx.x / kWarpSize;
   const bool all = others == (1u << CosinesOfThread<Dtype>()) - 1;
-  margin::LogSum<Dtype> own = { 0, 0, 0 };
-  own.best = WarpMax(all ? Largest<true>(cosine, others) :
-      Largest<false>(cosine, others));
+  margin::LogSum<Dtype> own = {0, 0, 0};
+  own.best = WarpMax(all ? Largest<true>(cosine, others)
+                         : Largest<false>(cosine, others));
   if (threadIdx.x % kWarpSize == 0) { best_of[warp] = own.best; }
   __syncthreads();
   own.best = best_of[0];
@@ -178,9 +178,9 @@ __device__ inline margin::LogSum<Dtype> WarpMerge(margin::LogSum<Dtype> own,
     const Dtype scale) {
   for (int other = kWarpSize / 2; other > 0; other /= 2) {
     const margin::LogSum<Dtype> theirs = {
-      __shfl_xor_sync(0xffffffff, own.best, other),
-      __shfl_xor_sync(0xffffffff, own.sum, other),
-      __shfl_xor_sync(0xffffffff, own.along, other) };
+        __shfl_xor_sync(0xffffffff, own.best, other),
+        __shfl_xor_sync(0xffffffff, own.sum, other),
+        __shfl_xor_sync(0xffffffff, own.along, other)};
     own = margin::Merge(own, theirs, scale);
   }
   return own;
@@ -200,7 +200,7 @@ __global__ void FinishRows(const BatchRows<Dtype> batch,
   part += static_cast<size_t>(i) * parts;
   RowResult<Dtype> own;
   own.scale = batch.ScaleOf(i);
-  margin::LogSum<Dtype> others = { -INFINITY, 0, 0 };
+  margin::LogSum<Dtype> others = {-INFINITY, 0, 0};
   for (int k = lane; k < parts; k += kWarpSize) {
     others = margin::Merge(others, part[k], own.scale);
   }
@@ -237,7 +237,7 @@ __global__ void __launch_bounds__(kThreads) Totals(const BatchRows<Dtype> batch,
     const RowResult<Dtype>* __restrict__ row, const Dtype normalizer,
     const BatchResult<Dtype> result) {
   const int kTotals = 5;  // loss, target's cosine, best other, right, rows
-  Dtype total[kTotals] = { 0, 0, 0, 0, 0 };
+  Dtype total[kTotals] = {0, 0, 0, 0, 0};
   for (int i = threadIdx.x; i < batch.rows; i += kThreads) {
     if (batch.target[i] < 0) { continue; }
     total[0] += row[i].loss;
@@ -261,8 +261,7 @@ __global__ void __launch_bounds__(kThreads) Totals(const BatchRows<Dtype> batch,
     for (int w = 1; w < kWarps; ++w) { total[k] += total_of[w][k]; }
   }
   const Dtype with_loss = total[4] > 1 ? total[4] : Dtype(1);
-  const Dtype inverse =
-      1 / (normalizer > 0 ? normalizer : with_loss);
+  const Dtype inverse = 1 / (normalizer > 0 ? normalizer : with_loss);
   *result.inverse_normalizer = inverse;
   *result.loss = total[0] * inverse;
   if (result.statistics) {

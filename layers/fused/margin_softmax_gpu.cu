@@ -76,16 +76,16 @@ void GpuMarginSoftmax<Dtype>::Reshape(const int rows, const int dim,
   // Chosen classes have their weight and its gradient in the block, too.
   const size_t each = std::max(rows, chosen ? dim : 1) * sizeof(Dtype);
   const int whole = Ceil(classes, 64) * 64;
-  block_ = std::max(64, static_cast<int>(
-      std::min<size_t>(whole, block_bytes_ / each / 64 * 64)));
+  block_ = std::max(64,
+      static_cast<int>(std::min<size_t>(whole, block_bytes_ / each / 64 * 64)));
   keep_ = static_cast<size_t>(rows) * whole * sizeof(Dtype) <= keep_bytes;
   product_.Reserve(static_cast<size_t>(rows) * (keep_ ? whole : block_));
   inverse_norm_.Reserve(whole);
   if (chosen) { weight_.Reserve(static_cast<size_t>(block_) * dim); }
   target_cosine_.Reserve(rows);
   inverse_normalizer_.Reserve(1);
-  part_.Reserve(static_cast<size_t>(rows) * Blocks() *
-      Ceil(block_, ChunkSize<Dtype>()));
+  part_.Reserve(
+      static_cast<size_t>(rows) * Blocks() * Ceil(block_, ChunkSize<Dtype>()));
   row_.Reserve(rows);
 }
 
@@ -102,8 +102,8 @@ int GpuMarginSoftmax<Dtype>::Stride() const {
 template <typename Dtype>
 const Dtype* GpuMarginSoftmax<Dtype>::BlockWeight(const int block,
     const Dtype* weight) {
-  return chosen_ ? weight_.data() :
-      weight + static_cast<size_t>(Begin(block)) * dim_;
+  return chosen_ ? weight_.data()
+                 : weight + static_cast<size_t>(Begin(block)) * dim_;
 }
 
 template <typename Dtype>
@@ -134,17 +134,17 @@ void GpuMarginSoftmax<Dtype>::Prepare(const int block, const Dtype* weight) {
 template <typename Dtype>
 void GpuMarginSoftmax<Dtype>::FindProducts(const int block,
     const MarginBatch<Dtype>& batch) {
-  const Matrix<Dtype> unit = { batch.unit, dim_, CUBLAS_OP_N };
+  const Matrix<Dtype> unit = {batch.unit, dim_, CUBLAS_OP_N};
   const Matrix<Dtype> weight = {
-    BlockWeight(block, batch.weight), dim_, CUBLAS_OP_T };
+      BlockWeight(block, batch.weight), dim_, CUBLAS_OP_T};
   CUBLAS_CHECK(Multiply(rows_, Size(block), dim_, unit, weight, Dtype(0),
       BlockProducts(block), Stride()));
 }
 
 template <typename Dtype>
 ClassBlock<Dtype> GpuMarginSoftmax<Dtype>::Block(const int block) {
-  const ClassBlock<Dtype> result = { Begin(block), Size(block),
-    inverse_norm_.data() + Begin(block), BlockProducts(block), Stride() };
+  const ClassBlock<Dtype> result = {Begin(block), Size(block),
+      inverse_norm_.data() + Begin(block), BlockProducts(block), Stride()};
   return result;
 }
 
@@ -152,8 +152,7 @@ template <typename Dtype>
 void GpuMarginSoftmax<Dtype>::Forward(const MarginBatch<Dtype>& batch,
     const margin::CombinedMargin<Dtype>& psi, const Dtype normalizer,
     Dtype* loss, Dtype* statistics) {
-  const BatchRows<Dtype> rows = {
-    rows_, batch.target, batch.scale, batch.norm };
+  const BatchRows<Dtype> rows = {rows_, batch.target, batch.scale, batch.norm};
   const int block_parts = Ceil(block_, ChunkSize<Dtype>());
   const int row_parts = (Blocks() - 1) * block_parts +
       Ceil(Size(Blocks() - 1), ChunkSize<Dtype>());
@@ -171,7 +170,7 @@ void GpuMarginSoftmax<Dtype>::Forward(const MarginBatch<Dtype>& batch,
       part_.data(), target_cosine_.data(), row_.data());
   CUDA_POST_KERNEL_CHECK;
   const BatchResult<Dtype> result = {
-    loss, inverse_normalizer_.data(), statistics };
+      loss, inverse_normalizer_.data(), statistics};
   // NOLINT_NEXT_LINE(whitespace/operators)
   Totals<Dtype><<<1, kThreads>>>(rows, row_.data(), normalizer, result);
   CUDA_POST_KERNEL_CHECK;
@@ -180,10 +179,8 @@ void GpuMarginSoftmax<Dtype>::Forward(const MarginBatch<Dtype>& batch,
 template <typename Dtype>
 void GpuMarginSoftmax<Dtype>::Backward(const MarginBatch<Dtype>& batch,
     const Dtype* loss_diff, const MarginGradients<Dtype>& gradients) {
-  const BatchRows<Dtype> rows = {
-    rows_, batch.target, batch.scale, batch.norm };
-  const Importance<Dtype> importance = {
-    loss_diff, inverse_normalizer_.data() };
+  const BatchRows<Dtype> rows = {rows_, batch.target, batch.scale, batch.norm};
+  const Importance<Dtype> importance = {loss_diff, inverse_normalizer_.data()};
   const int tiles = Ceil(rows_, kTileRows);
   gradient_.Reserve(static_cast<size_t>(rows_) * block_);
   along_.Reserve(static_cast<size_t>(tiles) * block_);
@@ -197,9 +194,9 @@ void GpuMarginSoftmax<Dtype>::Backward(const MarginBatch<Dtype>& batch,
         importance, block_, gradient_.data(), along_.data());
     CUDA_POST_KERNEL_CHECK;
     if (gradients.unit) {
-      const Matrix<Dtype> gradient = { gradient_.data(), block_, CUBLAS_OP_N };
+      const Matrix<Dtype> gradient = {gradient_.data(), block_, CUBLAS_OP_N};
       const Matrix<Dtype> weight = {
-        BlockWeight(block, batch.weight), dim_, CUBLAS_OP_N };
+          BlockWeight(block, batch.weight), dim_, CUBLAS_OP_N};
       CUBLAS_CHECK(Multiply(rows_, dim_, Size(block), gradient, weight,
           Dtype(block > 0), gradients.unit, dim_));
     }
@@ -209,9 +206,9 @@ void GpuMarginSoftmax<Dtype>::Backward(const MarginBatch<Dtype>& batch,
   }
   if (gradients.norm) {
     // NOLINT_NEXT_LINE(whitespace/operators)
-    FindNormGradients<Dtype><<<CAFFE_GET_BLOCKS(rows_),
-        CAFFE_CUDA_NUM_THREADS>>>(rows, row_.data(), importance,
-        gradients.norm);
+    FindNormGradients<Dtype>
+        <<<CAFFE_GET_BLOCKS(rows_), CAFFE_CUDA_NUM_THREADS>>>(rows, row_.data(),
+            importance, gradients.norm);
     CUDA_POST_KERNEL_CHECK;
   }
 }
@@ -223,26 +220,24 @@ void GpuMarginSoftmax<Dtype>::AddWeightGradients(const int block,
   const int size = Size(block);
   // All classes: the product is added to their gradients where they are.
   // Chosen ones: it comes into a part of its own, which is then scattered.
-  const WeightBlock<Dtype> own = {
-    dim_, BlockWeight(block, batch.weight), chosen_ ? chosen_ + begin : NULL,
-    chosen_ ? weight_diff_.data() : NULL };
+  const WeightBlock<Dtype> own = {dim_, BlockWeight(block, batch.weight),
+      chosen_ ? chosen_ + begin : NULL, chosen_ ? weight_diff_.data() : NULL};
   const AlongWeights<Dtype> along = {
-    Ceil(rows_, kTileRows), block_, along_.data() };
-  Dtype* diff = chosen_ ? weight_diff :
-      weight_diff + static_cast<size_t>(begin) * dim_;
-  const Matrix<Dtype> gradient = { gradient_.data(), block_, CUBLAS_OP_T };
-  const Matrix<Dtype> unit = { batch.unit, dim_, CUBLAS_OP_N };
+      Ceil(rows_, kTileRows), block_, along_.data()};
+  Dtype* diff =
+      chosen_ ? weight_diff : weight_diff + static_cast<size_t>(begin) * dim_;
+  const Matrix<Dtype> gradient = {gradient_.data(), block_, CUBLAS_OP_T};
+  const Matrix<Dtype> unit = {batch.unit, dim_, CUBLAS_OP_N};
   CUBLAS_CHECK(Multiply(size, dim_, rows_, gradient, unit,
       Dtype(chosen_ == NULL), chosen_ ? weight_diff_.data() : diff, dim_));
   const int blocks = Ceil(size, kWarps);
   if (RowsAreAligned(dim_, own.weight) && RowsAreAligned(dim_, diff)) {
     // NOLINT_NEXT_LINE(whitespace/operators)
-    AddClasses<Dtype, VectorWidth<Dtype>()><<<blocks, kThreads>>>(Block(block),
-        along, own, diff);
+    AddClasses<Dtype, VectorWidth<Dtype>()>
+        <<<blocks, kThreads>>>(Block(block), along, own, diff);
   } else {
     // NOLINT_NEXT_LINE(whitespace/operators)
-    AddClasses<Dtype, 1><<<blocks, kThreads>>>(Block(block), along, own,
-        diff);
+    AddClasses<Dtype, 1><<<blocks, kThreads>>>(Block(block), along, own, diff);
   }
   CUDA_POST_KERNEL_CHECK;
 }

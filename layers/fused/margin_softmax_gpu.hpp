@@ -31,7 +31,7 @@ class DeviceArray {
 namespace margin_softmax {
 template <typename Dtype> struct ClassBlock;
 template <typename Dtype> struct RowResult;
-}
+}  // namespace margin_softmax
 
 /// What both passes of GpuMarginSoftmax are of. The pointers are to the device.
 template <typename Dtype>
@@ -65,7 +65,7 @@ class GpuMarginSoftmax {
   ///     again; with the block's weight they should fit into the L2 cache
   explicit GpuMarginSoftmax(const size_t block_bytes = 16 << 20)
       : block_bytes_(block_bytes), rows_(0), dim_(0), classes_(0), block_(0),
-      keep_(false), chosen_(NULL) {}
+        keep_(false), chosen_(NULL) {}
 
   /**
    * @param dim length of a feature

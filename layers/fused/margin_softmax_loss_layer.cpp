@@ -26,31 +26,34 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
   const MarginSoftmaxLossParameter& param =
       this->layer_param_.margin_softmax_loss_param();
   const string layer = LayerPrefix(this->layer_param_);
-  CHECK(top.size() < 2 || this->layer_param_.loss_weight(1) == 0) << layer
-      << "the second top holds statistics without a gradient, but its "
+  CHECK(top.size() < 2 || this->layer_param_.loss_weight(1) == 0)
+      << layer << "the second top holds statistics without a gradient, but its "
       << "loss_weight is " << this->layer_param_.loss_weight(1)
       << ". Set loss_weight: 1 loss_weight: 0.";
-  CHECK(param.scale() > 0 && std::isfinite(param.scale())) << layer
-      << "scale must be above 0 and finite, but is " << param.scale() << ".";
-  CHECK(param.sample_rate() > 0 && param.sample_rate() <= 1) << layer
+  CHECK(param.scale() > 0 && std::isfinite(param.scale()))
+      << layer << "scale must be above 0 and finite, but is " << param.scale()
+      << ".";
+  CHECK(param.sample_rate() > 0 && param.sample_rate() <= 1)
+      << layer
       << "sample_rate is a share of the classes, above 0 and at most 1, but is "
       << param.sample_rate() << ".";
   const bool has_margin = this->phase_ == TRAIN || param.transform_test();
   const margin::CombinedMargin<Dtype> asked =
       MarginOf<Dtype>(this->layer_param_, param);
-  const margin::CombinedMargin<Dtype> none = { 1, 0, 0, asked.bound };
+  const margin::CombinedMargin<Dtype> none = {1, 0, 0, asked.bound};
   margin_ = has_margin ? asked : none;
   scale_ = param.scale();
   normalize_feature_ = param.normalize_feature();
   // Without a backward pass to come nothing has to be kept.
-  keep_bytes_ = this->phase_ == TRAIN ?
-      static_cast<size_t>(param.memory_mb()) << 20 : 0;
+  keep_bytes_ =
+      this->phase_ == TRAIN ? static_cast<size_t>(param.memory_mb()) << 20 : 0;
   const LossParameter& loss = this->layer_param_.loss_param();
   ignore_label_ = loss.has_ignore_label() ? loss.ignore_label() : -1;
   normalization_ = loss.normalization();
   if (!loss.has_normalization() && loss.has_normalize()) {
-    normalization_ = loss.normalize() ? LossParameter_NormalizationMode_VALID :
-        LossParameter_NormalizationMode_BATCH_SIZE;
+    normalization_ = loss.normalize()
+        ? LossParameter_NormalizationMode_VALID
+        : LossParameter_NormalizationMode_BATCH_SIZE;
   }
 
   D_ = bottom[0]->count(1);
@@ -62,8 +65,8 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
 }
 
 template <typename Dtype>
-void MarginSoftmaxLossLayer<Dtype>::Reshape(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void MarginSoftmaxLossLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   label_check_.Report();
   CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1],
       "(N x D), one feature of length D per label");
@@ -81,8 +84,9 @@ vector<int> MarginSoftmaxLossLayer<Dtype>::Targets(
   const Dtype* label_data = label.cpu_data();
   vector<int> target(N_);
   for (int i = 0; i < N_; ++i) {
-    target[i] = label_data[i] == ignore_label_ ? -1 :
-        margin::TargetClass(C_, label_data[i]);
+    target[i] = label_data[i] == ignore_label_
+        ? -1
+        : margin::TargetClass(C_, label_data[i]);
   }
   return target;
 }
@@ -122,8 +126,8 @@ void MarginSoftmaxLossLayer<Dtype>::Forward_cpu(
   row_.resize(N_);
   for (int i = 0; i < N_; ++i) {
     row_[i].target = target[i];
-    row_[i].scale = normalize_feature_ ? scale_ :
-        scale_ * feature_norm_.cpu_data()[i];
+    row_[i].scale =
+        normalize_feature_ ? scale_ : scale_ * feature_norm_.cpu_data()[i];
   }
   softmax_.Reshape(N_, D_, C_, chosen_, keep_bytes_);
   softmax_.Forward(unit_feature_.cpu_data(), this->blobs_[0]->cpu_data(),
@@ -157,14 +161,14 @@ void MarginSoftmaxLossLayer<Dtype>::Backward_cpu(
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   const bool by_weight = this->param_propagate_down_[0];
   if (!propagate_down[0] && !by_weight) { return; }
-  CHECK_EQ(static_cast<int>(row_.size()), N_) << LayerPrefix(this->layer_param_)
+  CHECK_EQ(static_cast<int>(row_.size()), N_)
+      << LayerPrefix(this->layer_param_)
       << "Backward belongs to a Forward of the same shape. Call Forward after "
       << "a Reshape.";
   int rows = 0;
   for (int i = 0; i < N_; ++i) { rows += row_[i].target >= 0; }
   const Dtype importance = top[0]->cpu_diff()[0] / Normalizer(rows);
-  Dtype* bottom_diff =
-      propagate_down[0] ? bottom[0]->mutable_cpu_diff() : NULL;
+  Dtype* bottom_diff = propagate_down[0] ? bottom[0]->mutable_cpu_diff() : NULL;
   vector<Dtype> norm_diff(N_);
   const Dtype* unit = unit_feature_.cpu_data();
   softmax_.Backward(unit, this->blobs_[0]->cpu_data(), row_, importance,

@@ -19,9 +19,9 @@ struct MarginSoftmaxLossOnGpu {
   /// @param norm of the features, where it is a factor of the scale, or NULL
   MarginBatch<Dtype> Batch(const Blob<Dtype>& unit, const Blob<Dtype>* norm,
       const Blob<Dtype>& weight, const Dtype scale) const {
-    const MarginBatch<Dtype> batch = {
-      unit.gpu_data(), norm ? norm->gpu_data() : NULL, weight.gpu_data(),
-      target.gpu_data(), scale };
+    const MarginBatch<Dtype> batch = {unit.gpu_data(),
+        norm ? norm->gpu_data() : NULL, weight.gpu_data(), target.gpu_data(),
+        scale};
     return batch;
   }
 };
@@ -30,8 +30,8 @@ template <typename Dtype>
 __global__ void FindTargets(const int rows, const int classes,
     const Dtype* label, const Dtype ignored, int* target) {
   CUDA_KERNEL_LOOP(i, rows) {
-    target[i] = label[i] == ignored ? -1 :
-        margin::TargetClass(classes, label[i]);
+    target[i] =
+        label[i] == ignored ? -1 : margin::TargetClass(classes, label[i]);
   }
 }
 
@@ -55,8 +55,8 @@ void MarginSoftmaxLossLayer<Dtype>::Forward_gpu(
   } else {
     label_check_.Check(this->layer_param_, C_, *bottom[1], ignore_label_);
     // NOLINT_NEXT_LINE(whitespace/operators)
-    FindTargets<Dtype><<<CAFFE_GET_BLOCKS(N_), CAFFE_CUDA_NUM_THREADS>>>(N_,
-        C_, bottom[1]->gpu_data(), ignore_label_, target->mutable_gpu_data());
+    FindTargets<Dtype><<<CAFFE_GET_BLOCKS(N_), CAFFE_CUDA_NUM_THREADS>>>(N_, C_,
+        bottom[1]->gpu_data(), ignore_label_, target->mutable_gpu_data());
     CUDA_POST_KERNEL_CHECK;
   }
   caffe_gpu_normalize(margin::UNIT, N_, D_, 1, bottom[0]->gpu_data(),
@@ -66,7 +66,8 @@ void MarginSoftmaxLossLayer<Dtype>::Forward_gpu(
   const bool count_rows =
       normalization_ == LossParameter_NormalizationMode_VALID;
   on_gpu_->softmax.Forward(on_gpu_->Batch(unit_feature_,
-      normalize_feature_ ? NULL : &feature_norm_, *this->blobs_[0], scale_),
+                               normalize_feature_ ? NULL : &feature_norm_,
+                               *this->blobs_[0], scale_),
       margin_, count_rows ? Dtype(0) : Normalizer(N_),
       top[0]->mutable_gpu_data(),
       top.size() == 2 ? top[1]->mutable_gpu_data() : NULL);
@@ -84,7 +85,7 @@ void MarginSoftmaxLossLayer<Dtype>::Backward_gpu(
       << "of the mode.";
   const bool by_weight = this->param_propagate_down_[0];
   if (!propagate_down[0] && !by_weight) { return; }
-  MarginGradients<Dtype> gradients = { NULL, NULL, NULL };
+  MarginGradients<Dtype> gradients = {NULL, NULL, NULL};
   if (propagate_down[0]) {
     gradients.unit = bottom[0]->mutable_gpu_diff();
     if (!normalize_feature_) {
@@ -94,7 +95,8 @@ void MarginSoftmaxLossLayer<Dtype>::Backward_gpu(
   }
   if (by_weight) { gradients.weight = this->blobs_[0]->mutable_gpu_diff(); }
   on_gpu_->softmax.Backward(on_gpu_->Batch(unit_feature_,
-      normalize_feature_ ? NULL : &feature_norm_, *this->blobs_[0], scale_),
+                                normalize_feature_ ? NULL : &feature_norm_,
+                                *this->blobs_[0], scale_),
       top[0]->gpu_diff(), gradients);
   if (propagate_down[0]) {
     caffe_gpu_normalize_backward<Dtype>(margin::UNIT, N_, D_, 1,

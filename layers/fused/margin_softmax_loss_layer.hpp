@@ -96,7 +96,7 @@ class MarginSoftmaxLossLayer : public LossLayer<Dtype> {
   Dtype scale_;
   bool normalize_feature_;
   size_t keep_bytes_;  ///< the budget for the cosines kept between the passes;
-                       ///< 0 in the TEST phase
+  ///< 0 in the TEST phase
   Dtype ignore_label_;  ///< -1 without one
   LossParameter_NormalizationMode normalization_;
   LabelCheck label_check_;

@@ -43,9 +43,10 @@ template <typename Dtype, int K>
 struct Series {
   static ALWAYS_INLINE typename Wide<Dtype>::Vector Sum(
       const typename Wide<Dtype>::Vector& r, const Dtype coefficient) {
-    const typename Wide<Dtype>::Vector rest =
-        Series<Dtype, K == Wide<Dtype>::kTerms ? -1 : K + 1>::Sum(
-            r, coefficient / (K + 1));
+    const typename Wide<Dtype>::Vector rest = Series < Dtype,
+                                       K == Wide<Dtype>::kTerms
+        ? -1
+        : K + 1 > ::Sum(r, coefficient / (K + 1));
     return rest * r + coefficient;
   }
 };
@@ -167,8 +168,8 @@ Dtype SumExp(int n, Dtype scale, Dtype best, const Dtype* x) {
   }
   Dtype total = SumOfLanes<Dtype>(sum);
   if (j < n) {
-    const Vector last = Exp<Dtype>(
-        (LoadSome<Dtype>(n - j, x + j, best) - best) * scale);
+    const Vector last =
+        Exp<Dtype>((LoadSome<Dtype>(n - j, x + j, best) - best) * scale);
     for (int i = 0; i < n - j; ++i) { total += last[i]; }
   }
   return total;
@@ -196,8 +197,8 @@ Dtype Gradient(int n, Dtype scale, Dtype shift, Dtype weight, const Dtype* x,
     const Vector by_x = by_logit * scale;
     StoreSome<Dtype>(rest, by_x * LoadSome<Dtype>(rest, factor + j, Dtype(0)),
         gradient + j);
-    StoreSome<Dtype>(rest, LoadSome<Dtype>(rest, along + j, Dtype(0)) +
-        by_x * v, along + j);
+    StoreSome<Dtype>(rest,
+        LoadSome<Dtype>(rest, along + j, Dtype(0)) + by_x * v, along + j);
     for (int i = 0; i < rest; ++i) { total += by_logit[i] * v[i]; }
   }
   return total;
@@ -206,7 +207,7 @@ Dtype Gradient(int n, Dtype scale, Dtype shift, Dtype weight, const Dtype* x,
 template <typename Dtype>
 const SoftmaxRows<Dtype>& Rows(const char* name) {
   static const SoftmaxRows<Dtype> rows = {
-    name, ScaleMax<Dtype>, SumExp<Dtype>, Gradient<Dtype> };
+      name, ScaleMax<Dtype>, SumExp<Dtype>, Gradient<Dtype>};
   return rows;
 }
 

@@ -13,33 +13,35 @@ namespace caffe {
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  const ChannelScaleParameter& param =
-      this->layer_param_.channel_scale_param();
+  const ChannelScaleParameter& param = this->layer_param_.channel_scale_param();
   if (!param.global_scale()) {
-    CHECK_EQ(top.size(), 1) << LayerPrefix(this->layer_param_)
+    CHECK_EQ(top.size(), 1)
+        << LayerPrefix(this->layer_param_)
         << "the second top is the global scale. Set global_scale, or remove "
         << "that top.";
     return;
   }
   CHECK(0 <= param.min_global_scale() &&
-        param.min_global_scale() <= param.max_global_scale())
+      param.min_global_scale() <= param.max_global_scale())
       << LayerPrefix(this->layer_param_) << "the global scale is limited to "
       << "[min_global_scale, max_global_scale], which must be a range from 0 "
       << "up, but is [" << param.min_global_scale() << ", "
       << param.max_global_scale() << "].";
-  CHECK(param.init_global_scale() >= 0) << LayerPrefix(this->layer_param_)
-      << "init_global_scale is " << param.init_global_scale() << ", but the "
+  CHECK(param.init_global_scale() >= 0)
+      << LayerPrefix(this->layer_param_) << "init_global_scale is "
+      << param.init_global_scale() << ", but the "
       << "scale averages magnitudes. Set it to 0 or above, or remove it.";
   // Below zero there is no average yet.
-  KeepNumber<Dtype>(0, param.has_init_global_scale() ?
-      param.init_global_scale() : -1, "the global scale",
-      &this->layer_param_, &this->blobs_);
+  KeepNumber<Dtype>(0,
+      param.has_init_global_scale() ? param.init_global_scale() : -1,
+      "the global scale", &this->layer_param_, &this->blobs_);
 }
 
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK_NE(top[0], bottom[0]) << LayerPrefix(this->layer_param_)
+  CHECK_NE(top[0], bottom[0])
+      << LayerPrefix(this->layer_param_)
       << "cannot be done in place, as the gradient takes the unscaled vectors. "
       << "Give the top a name of its own.";
   CHECK(bottom[0]->num_axes() >= 2 && bottom[0]->count() > 0)
@@ -51,28 +53,24 @@ void ChannelScaleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
   channels_ = bottom[0]->shape(1);
   spatial_ = bottom[0]->count(2);
   CHECK(bottom[1]->num_axes() > 0 && bottom[1]->shape(0) == num_ &&
-        bottom[1]->count() == num_ * spatial_)
+      bottom[1]->count() == num_ * spatial_)
       << LayerPrefix(this->layer_param_) << "bottom[1] must hold one scale for "
       << "each item and position of bottom[0], but the shapes are "
       << bottom[1]->shape_string() << " and " << bottom[0]->shape_string()
       << ". Were the two bottoms swapped?";
   top[0]->ReshapeLike(*bottom[0]);
-  if (top.size() == 2) {
-    top[1]->Reshape(vector<int>(1, 1));
-  }
+  if (top.size() == 2) { top[1]->Reshape(vector<int>(1, 1)); }
 }
 
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::NextGlobalScale(const Blob<Dtype>& scale,
     const vector<Blob<Dtype>*>& top) {
-  const ChannelScaleParameter& param =
-      this->layer_param_.channel_scale_param();
+  const ChannelScaleParameter& param = this->layer_param_.channel_scale_param();
   const bool train = this->phase_ == TRAIN;
   Dtype average = this->blobs_[0]->cpu_data()[0];
   if (train || average < 0) {
     const Dtype mean = scale.asum_data() / scale.count();
-    average = average < 0 ? mean
-        : Dtype(0.99) * average + Dtype(0.01) * mean;
+    average = average < 0 ? mean : Dtype(0.99) * average + Dtype(0.01) * mean;
   }
   global_scale_ = margin::Clip<Dtype>(average, param.min_global_scale(),
       param.max_global_scale());
@@ -80,9 +78,7 @@ void ChannelScaleLayer<Dtype>::NextGlobalScale(const Blob<Dtype>& scale,
   if (train && !std::isnan(global_scale_)) {
     this->blobs_[0]->mutable_cpu_data()[0] = global_scale_;
   }
-  if (top.size() == 2) {
-    top[1]->mutable_cpu_data()[0] = global_scale_;
-  }
+  if (top.size() == 2) { top[1]->mutable_cpu_data()[0] = global_scale_; }
 }
 
 // y = s * x, s being (num x spatial).
@@ -92,9 +88,7 @@ static void ScaleChannels(const int num, const int channels, const int spatial,
   for (int n = 0; n < num; ++n) {
     if (spatial == 1) {
       const Dtype scale = *s;
-      for (int c = 0; c < channels; ++c) {
-        y[c] = scale * x[c];
-      }
+      for (int c = 0; c < channels; ++c) { y[c] = scale * x[c]; }
     } else {
       for (int c = 0; c < channels; ++c) {
         for (int i = 0; i < spatial; ++i) {
@@ -111,11 +105,8 @@ static void ScaleChannels(const int num, const int channels, const int spatial,
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  const ChannelScaleParameter& param =
-      this->layer_param_.channel_scale_param();
-  if (param.global_scale()) {
-    NextGlobalScale(*bottom[1], top);
-  }
+  const ChannelScaleParameter& param = this->layer_param_.channel_scale_param();
+  if (param.global_scale()) { NextGlobalScale(*bottom[1], top); }
   const Dtype* x = bottom[0]->cpu_data();
   Dtype* y = top[0]->mutable_cpu_data();
   if (!param.do_forward()) {
@@ -130,8 +121,7 @@ void ChannelScaleLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
     const vector<bool>& propagate_down, const vector<Blob<Dtype>*>& bottom) {
-  const ChannelScaleParameter& param =
-      this->layer_param_.channel_scale_param();
+  const ChannelScaleParameter& param = this->layer_param_.channel_scale_param();
   const Dtype* dy = top[0]->cpu_diff();
   if (propagate_down[0]) {
     Dtype* dx = bottom[0]->mutable_cpu_diff();

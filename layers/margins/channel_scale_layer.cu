@@ -28,19 +28,14 @@ __global__ void ChannelScaleGradient(const int channels, const int spatial,
     product += x[offset + c * spatial] * dy[offset + c * spatial];
   }
   const Dtype sum = SumOverLanes(product);
-  if (inside && threadIdx.y == 0) {
-    ds[n * spatial + s] = sum;
-  }
+  if (inside && threadIdx.y == 0) { ds[n * spatial + s] = sum; }
 }
 
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  const ChannelScaleParameter& param =
-      this->layer_param_.channel_scale_param();
-  if (param.global_scale()) {
-    NextGlobalScale(*bottom[1], top);
-  }
+  const ChannelScaleParameter& param = this->layer_param_.channel_scale_param();
+  if (param.global_scale()) { NextGlobalScale(*bottom[1], top); }
   const int count = bottom[0]->count();
   const Dtype* x = bottom[0]->gpu_data();
   Dtype* y = top[0]->mutable_gpu_data();
@@ -59,8 +54,7 @@ void ChannelScaleLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
     const vector<bool>& propagate_down, const vector<Blob<Dtype>*>& bottom) {
-  const ChannelScaleParameter& param =
-      this->layer_param_.channel_scale_param();
+  const ChannelScaleParameter& param = this->layer_param_.channel_scale_param();
   const int count = bottom[0]->count();
   const Dtype* dy = top[0]->gpu_diff();
   if (propagate_down[0]) {
@@ -71,9 +65,8 @@ void ChannelScaleLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
       caffe_gpu_scale(count, global_scale_, dy, dx);
     } else {
       // NOLINT_NEXT_LINE(whitespace/operators)
-      ScaleChannels<Dtype><<<CAFFE_GET_BLOCKS(count),
-          CAFFE_CUDA_NUM_THREADS>>>(count, channels_, spatial_,
-          bottom[1]->gpu_data(), dy, dx);
+      ScaleChannels<Dtype><<<CAFFE_GET_BLOCKS(count), CAFFE_CUDA_NUM_THREADS>>>(
+          count, channels_, spatial_, bottom[1]->gpu_data(), dy, dx);
       CUDA_POST_KERNEL_CHECK;
     }
   }

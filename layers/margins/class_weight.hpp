@@ -34,7 +34,8 @@ int SetUpClassWeight(const LayerParameter& param, const Param& own,
   shape[1] = length;
   if (blobs->size() > 0) {
     LOG(INFO) << "Skipping parameter initialization";
-    CHECK((*blobs)[0]->shape() == shape) << LayerPrefix(param) << "the weight "
+    CHECK((*blobs)[0]->shape() == shape)
+        << LayerPrefix(param) << "the weight "
         << "must be (num_output x the length of a vector) = (" << classes
         << " x " << length << "), but the one given has shape "
         << (*blobs)[0]->shape_string() << ".";
@@ -52,7 +53,8 @@ int SetUpClassWeight(const LayerParameter& param, const Param& own,
 template <typename Dtype>
 void CheckVectors(const LayerParameter& param, const Blob<Dtype>& bottom,
     const int axis, const int length) {
-  CHECK_EQ(bottom.count(axis), length) << LayerPrefix(param) << "the weight is "
+  CHECK_EQ(bottom.count(axis), length)
+      << LayerPrefix(param) << "the weight is "
       << "for vectors of length " << length << ", but the bottom's shape is "
       << bottom.shape_string() << " from axis " << axis << " on.";
 }
@@ -62,7 +64,8 @@ template <typename Dtype>
 vector<int> ScoresShape(const LayerParameter& param, const Blob<Dtype>& bottom,
     const int axis, const int classes) {
   CheckKernelLimit(param, "top[0] (vectors x classes)", bottom.count(0, axis),
-      classes, "Take a smaller batch, or MarginSoftmaxLoss, which stores no "
+      classes,
+      "Take a smaller batch, or MarginSoftmaxLoss, which stores no "
       "such matrix.");
   vector<int> shape = bottom.shape();
   shape.resize(axis + 1);

@@ -7,8 +7,8 @@
 namespace caffe {
 
 template <typename Dtype>
-void CombinedMarginLayer<Dtype>::LayerSetUp(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void CombinedMarginLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   const CombinedMarginParameter& param =
       this->layer_param_.combined_margin_param();
   this->margin_ = MarginOf<Dtype>(this->layer_param_, param);

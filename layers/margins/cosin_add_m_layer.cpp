@@ -8,11 +8,12 @@
 namespace caffe {
 
 template <typename Dtype>
-void CosinAddmLayer<Dtype>::LayerSetUp(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void CosinAddmLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   const CosinAddmParameter& param = this->layer_param_.cosin_add_m_param();
-  CHECK(std::isfinite(param.m())) << LayerPrefix(this->layer_param_)
-      << "m must be finite, but is " << param.m() << ". It is an angle in "
+  CHECK(std::isfinite(param.m()))
+      << LayerPrefix(this->layer_param_) << "m must be finite, but is "
+      << param.m() << ". It is an angle in "
       << "radians; ArcFace has 0.5.";
   this->margin_.m1 = 1;
   this->margin_.m2 = param.m();

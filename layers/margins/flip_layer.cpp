@@ -10,7 +10,8 @@ namespace caffe {
 template <typename Dtype>
 void FlipLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK(top[0] != bottom[0]) << LayerPrefix(this->layer_param_)
+  CHECK(top[0] != bottom[0])
+      << LayerPrefix(this->layer_param_)
       << "cannot mirror in place. Give the top another name than the bottom.";
   flip_width_ = this->layer_param_.flip_param().flip_width();
   flip_height_ = this->layer_param_.flip_param().flip_height();
@@ -19,7 +20,8 @@ void FlipLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
 template <typename Dtype>
 void FlipLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK_EQ(bottom[0]->num_axes(), 4) << LayerPrefix(this->layer_param_)
+  CHECK_EQ(bottom[0]->num_axes(), 4)
+      << LayerPrefix(this->layer_param_)
       << "the bottom must be images, (N x C x H x W), but its shape is "
       << bottom[0]->shape_string() << ".";
   CheckKernelLimit(this->layer_param_, *bottom[0]);
@@ -34,8 +36,8 @@ void FlipLayer<Dtype>::Mirror_cpu(const Blob<Dtype>& shape, const Dtype* from,
   const int width = shape.shape(3);
   for (int i = 0; i < images; ++i) {
     for (int h = 0; h < height; ++h, to += width) {
-      const Dtype* row = from +
-          (i * height + (flip_height_ ? height - 1 - h : h)) * width;
+      const Dtype* row =
+          from + (i * height + (flip_height_ ? height - 1 - h : h)) * width;
       if (flip_width_) {
         std::reverse_copy(row, row + width, to);
       } else {

@@ -13,9 +13,9 @@ __global__ void Mirror(const int count, const int height, const int width,
     const int w = index % width;
     const int h = index / width % height;
     const int image = index / width / height;
-    to[index] = from[
-        (image * height + (flip_height ? height - 1 - h : h)) * width +
-        (flip_width ? width - 1 - w : w)];
+    to[index] =
+        from[(image * height + (flip_height ? height - 1 - h : h)) * width +
+            (flip_width ? width - 1 - w : w)];
   }
 }
 

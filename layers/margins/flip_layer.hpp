@@ -24,8 +24,7 @@ namespace caffe {
 template <typename Dtype>
 class FlipLayer : public Layer<Dtype> {
  public:
-  explicit FlipLayer(const LayerParameter& param)
-      : Layer<Dtype>(param) {}
+  explicit FlipLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,

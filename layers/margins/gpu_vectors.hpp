@@ -14,10 +14,14 @@ const int kWarpSize = 32;
 
 /// Elements of Dtype that a thread reads and writes at once: 16 bytes.
 template <typename Dtype>
-__host__ __device__ constexpr int VectorWidth() { return 16 / sizeof(Dtype); }
+__host__ __device__ constexpr int VectorWidth() {
+  return 16 / sizeof(Dtype);
+}
 
 template <typename Dtype, int width>
-struct alignas(width * sizeof(Dtype)) Vector { Dtype at[width]; };
+struct alignas(width * sizeof(Dtype)) Vector {
+  Dtype at[width];
+};
 
 /// `from` must be aligned to the whole vector.
 template <int width, typename Dtype>

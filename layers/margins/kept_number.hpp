@@ -22,26 +22,27 @@ void KeepNumber(const int index, const Dtype initial, const char* what,
     LayerParameter* param, vector<shared_ptr<Blob<Dtype> > >* blobs) {
   const int given = blobs->size();
   if (index < given) {
-    CHECK_EQ((*blobs)[index]->count(), 1) << LayerPrefix(*param) << "blob "
-        << index << " is " << what << ", one number, but the one given has "
+    CHECK_EQ((*blobs)[index]->count(), 1)
+        << LayerPrefix(*param) << "blob " << index << " is " << what
+        << ", one number, but the one given has "
         << "shape " << (*blobs)[index]->shape_string() << ". Was it trained "
         << "elsewhere?";
   }
   CHECK_LE(index, given) << LayerPrefix(*param) << "blob " << index << " is "
-      << what << ", but there are only " << given << " blobs before it. Was it "
-      << "trained elsewhere?";
-  while (param->param_size() <= index) {
-    param->add_param();
-  }
+                         << what << ", but there are only " << given
+                         << " blobs before it. Was it "
+                         << "trained elsewhere?";
+  while (param->param_size() <= index) { param->add_param(); }
   ParamSpec* spec = param->mutable_param(index);
-  CHECK(!spec->has_lr_mult() || spec->lr_mult() == 0) << LayerPrefix(*param)
-      << "lr_mult is " << spec->lr_mult() << ", but blob " << index << " is "
-      << what << " and is not learned. Set it to 0, or remove that param.";
+  CHECK(!spec->has_lr_mult() || spec->lr_mult() == 0)
+      << LayerPrefix(*param) << "lr_mult is " << spec->lr_mult()
+      << ", but blob " << index << " is " << what
+      << " and is not learned. Set it to 0, or remove that param.";
   spec->set_lr_mult(0);
   spec->set_decay_mult(0);
   if (index == given) {
-    blobs->push_back(shared_ptr<Blob<Dtype> >(
-        new Blob<Dtype>(vector<int>(1, 1))));
+    blobs->push_back(
+        shared_ptr<Blob<Dtype> >(new Blob<Dtype>(vector<int>(1, 1))));
     (*blobs)[index]->mutable_cpu_data()[0] = initial;
   }
 }

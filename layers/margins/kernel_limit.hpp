@@ -22,8 +22,9 @@ const int kKernelLimit = 1 << 30;
 /// @param what the matrix is, and what to do about its size, for the error
 inline void CheckKernelLimit(const LayerParameter& param, const char* what,
     const int64_t rows, const int64_t columns, const char* advice) {
-  CHECK_LE(rows * columns, kKernelLimit) << LayerPrefix(param) << what
-      << " has " << rows << " x " << columns << " numbers, but Caffe's GPU "
+  CHECK_LE(rows * columns, kKernelLimit)
+      << LayerPrefix(param) << what << " has " << rows << " x " << columns
+      << " numbers, but Caffe's GPU "
       << "kernels go over at most 2^30 of a blob. " << advice;
 }
 

@@ -39,8 +39,8 @@ void LabelCheck::Check(const LayerParameter& param, const int classes,
   if (found_ == NULL) {
     prefix_ = LayerPrefix(param);
     // Unified addressing: host and device use the same pointer.
-    CUDA_CHECK(cudaHostAlloc(&found_, sizeof(Found), cudaHostAllocPortable |
-        cudaHostAllocMapped));
+    CUDA_CHECK(cudaHostAlloc(&found_, sizeof(Found),
+        cudaHostAllocPortable | cudaHostAllocMapped));
     found_->rows = 0;
   }
   const int rows = label.count();
@@ -55,11 +55,11 @@ void LabelCheck::Report() {
   const int rows = *static_cast<volatile int*>(&found_->rows);
   if (rows == 0) { return; }
   std::atomic_thread_fence(std::memory_order_acquire);
-  const std::string message = BadLabelMessage(prefix_, rows - 1,
-      found_->label, found_->classes);
+  const std::string message =
+      BadLabelMessage(prefix_, rows - 1, found_->label, found_->classes);
   found_->rows = 0;  // who catches the error may go on with other labels
   LOG(FATAL) << message << " The batch is that of an earlier pass, as labels "
-      << "in GPU memory are checked there.";
+             << "in GPU memory are checked there.";
 }
 
 LabelCheck::~LabelCheck() {
@@ -68,8 +68,8 @@ LabelCheck::~LabelCheck() {
   // its way out and has no driver any more.
   cudaDeviceSynchronize();
   if (found_->rows > 0) {
-    LOG(ERROR) << BadLabelMessage(prefix_, found_->rows - 1,
-        found_->label, found_->classes);
+    LOG(ERROR) << BadLabelMessage(prefix_, found_->rows - 1, found_->label,
+        found_->classes);
   }
   cudaFreeHost(found_);
 }

@@ -7,8 +7,8 @@
 
 #include "caffe/blob.hpp"
 #include "caffe/common.hpp"
-#include "caffe/layers/margin_math.hpp"
 #include "caffe/layers/layer_prefix.hpp"
+#include "caffe/layers/margin_math.hpp"
 #include "caffe/proto/caffe.pb.h"
 
 namespace caffe {
@@ -19,10 +19,12 @@ template <typename Dtype>
 void CheckLabelShape(const LayerParameter& param, const Blob<Dtype>& input,
     const Blob<Dtype>& label,
     const char* shape = "(N x C), one row of C logits per label") {
-  CHECK(input.num_axes() >= 2 && input.count() > 0) << LayerPrefix(param)
-      << "bottom[0] must be " << shape << ", and not empty, but its shape is "
-      << input.shape_string() << ". Give it the output of an inner product.";
-  CHECK_EQ(label.count(), input.shape(0)) << LayerPrefix(param)
+  CHECK(input.num_axes() >= 2 && input.count() > 0)
+      << LayerPrefix(param) << "bottom[0] must be " << shape
+      << ", and not empty, but its shape is " << input.shape_string()
+      << ". Give it the output of an inner product.";
+  CHECK_EQ(label.count(), input.shape(0))
+      << LayerPrefix(param)
       << "bottom[1] must hold one label for each row of bottom[0], but the "
       << "shapes are " << label.shape_string() << " and "
       << input.shape_string() << ". Were the two bottoms swapped?";
@@ -31,7 +33,8 @@ void CheckLabelShape(const LayerParameter& param, const Blob<Dtype>& input,
 /// Stops a layer that is asked for a gradient by its labels, bottom[1].
 inline void CheckNoLabelGradient(const LayerParameter& param,
     const bool propagate_down) {
-  CHECK(!propagate_down) << LayerPrefix(param) << "bottom[1] holds labels, "
+  CHECK(!propagate_down)
+      << LayerPrefix(param) << "bottom[1] holds labels, "
       << "which have no gradient, but propagate_down asks for one. Set "
       << "propagate_down: true propagate_down: false, or leave it out.";
 }
@@ -41,9 +44,11 @@ inline std::string BadLabelMessage(const std::string& prefix, const int row,
     const double label, const int classes) {
   std::ostringstream message;
   message << prefix << "row " << row << " of the batch has label " << label
-      << ", but with C = " << classes << " classes a label is an integer from "
-      << "0 to " << classes - 1 << ", or negative for a row to ignore. Correct "
-      << "the list, or num_output of the layer with the classes' weights.";
+          << ", but with C = " << classes
+          << " classes a label is an integer from "
+          << "0 to " << classes - 1
+          << ", or negative for a row to ignore. Correct "
+          << "the list, or num_output of the layer with the classes' weights.";
   return message.str();
 }
 
@@ -96,8 +101,8 @@ class LabelCheck {
   /// For Forward_gpu, before the kernels that read the labels. The arguments
   /// are CheckLabels'.
   template <typename Dtype>
-  void Check(const LayerParameter& param, int classes,
-      const Blob<Dtype>& label, Dtype ignored = -1);
+  void Check(const LayerParameter& param, int classes, const Blob<Dtype>& label,
+      Dtype ignored = -1);
 
   /// The first bad label, in host memory that the device writes to.
   struct Found {

@@ -26,14 +26,12 @@ void LabelSpecificAddLayer<Dtype>::LayerSetUp(
 }
 
 template <typename Dtype>
-void LabelSpecificAddLayer<Dtype>::Reshape(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void LabelSpecificAddLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   label_check_.Report();
   CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1]);
   top[0]->ReshapeLike(*bottom[0]);
-  if (top.size() == 2) {
-    top[1]->Reshape(vector<int>(1, 1));
-  }
+  if (top.size() == 2) { top[1]->Reshape(vector<int>(1, 1)); }
 }
 
 template <typename Dtype>
@@ -42,10 +40,11 @@ Dtype LabelSpecificAddLayer<Dtype>::NextBias() {
   const LabelSpecificAddParameter& param =
       this->layer_param_.label_specific_add_param();
   const Dtype iteration = this->blobs_[0]->cpu_data()[0];
-  const Dtype bias = margin::AnnealedBias<Dtype>(param.bias_base(),
-      param.bias_gamma(), param.bias_power(), param.bias_min(),
-      param.bias_max(), iteration);
-  CHECK(!std::isnan(bias)) << LayerPrefix(this->layer_param_) << "the annealed "
+  const Dtype bias =
+      margin::AnnealedBias<Dtype>(param.bias_base(), param.bias_gamma(),
+          param.bias_power(), param.bias_min(), param.bias_max(), iteration);
+  CHECK(!std::isnan(bias))
+      << LayerPrefix(this->layer_param_) << "the annealed "
       << "bias is not a number at iteration " << iteration
       << ". 1 + bias_gamma * iteration is negative there, so bias_power "
       << param.bias_power() << " must be an integer.";
@@ -80,9 +79,8 @@ void LabelSpecificAddLayer<Dtype>::Forward_cpu(
 }
 
 template <typename Dtype>
-void LabelSpecificAddLayer<Dtype>::Backward_cpu(
-    const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-    const vector<Blob<Dtype>*>& bottom) {
+void LabelSpecificAddLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
+    const vector<bool>& propagate_down, const vector<Blob<Dtype>*>& bottom) {
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   if (propagate_down[0] && top[0] != bottom[0]) {
     caffe_copy(bottom[0]->count(), top[0]->cpu_diff(),

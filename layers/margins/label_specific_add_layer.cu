@@ -33,17 +33,16 @@ void LabelSpecificAddLayer<Dtype>::Forward_gpu(
   if (active_) {
     const int rows = bottom[0]->shape(0);
     // NOLINT_NEXT_LINE(whitespace/operators)
-    LabelSpecificAddForward<Dtype><<<CAFFE_GET_BLOCKS(rows),
-        CAFFE_CUDA_NUM_THREADS>>>(rows, bottom[0]->count(1), label, margin_,
-        top_data);
+    LabelSpecificAddForward<Dtype>
+        <<<CAFFE_GET_BLOCKS(rows), CAFFE_CUDA_NUM_THREADS>>>(rows,
+            bottom[0]->count(1), label, margin_, top_data);
     CUDA_POST_KERNEL_CHECK;
   }
 }
 
 template <typename Dtype>
-void LabelSpecificAddLayer<Dtype>::Backward_gpu(
-    const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-    const vector<Blob<Dtype>*>& bottom) {
+void LabelSpecificAddLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
+    const vector<bool>& propagate_down, const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   if (propagate_down[0] && top[0] != bottom[0]) {

@@ -16,9 +16,9 @@ void MarginInnerProductLayer<Dtype>::LayerSetUp(
   const MarginInnerProductParameter& param =
       this->layer_param_.margin_inner_product_param();
   CHECK(param.base() >= 0 && std::isfinite(param.base()) &&
-        param.gamma() >= 0 && std::isfinite(param.gamma()) &&
-        param.lambda_min() >= 0 && std::isfinite(param.lambda_min()) &&
-        std::isfinite(param.power()) && param.iteration() >= 0)
+      param.gamma() >= 0 && std::isfinite(param.gamma()) &&
+      param.lambda_min() >= 0 && std::isfinite(param.lambda_min()) &&
+      std::isfinite(param.power()) && param.iteration() >= 0)
       << LayerPrefix(this->layer_param_) << "base, gamma, power, lambda_min "
       << "and iteration must be finite, and none but power negative, but they "
       << "are " << param.base() << ", " << param.gamma() << ", "
@@ -38,26 +38,26 @@ void MarginInnerProductLayer<Dtype>::LayerSetUp(
 }
 
 template <typename Dtype>
-void MarginInnerProductLayer<Dtype>::Reshape(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void MarginInnerProductLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   label_check_.Report();
   const int axis = bottom[0]->CanonicalAxisIndex(
       this->layer_param_.margin_inner_product_param().axis());
   CheckVectors(this->layer_param_, *bottom[0], axis, K_);
   M_ = bottom[0]->count(0, axis);
-  CHECK_GT(bottom[0]->count(), 0) << LayerPrefix(this->layer_param_)
+  CHECK_GT(bottom[0]->count(), 0)
+      << LayerPrefix(this->layer_param_)
       << "bottom[0] must not be empty, but its shape is "
       << bottom[0]->shape_string() << ".";
-  CHECK_EQ(bottom[1]->count(), M_) << LayerPrefix(this->layer_param_)
+  CHECK_EQ(bottom[1]->count(), M_)
+      << LayerPrefix(this->layer_param_)
       << "bottom[1] must hold one label for each input, but the shapes are "
       << bottom[1]->shape_string() << " and " << bottom[0]->shape_string()
       << ", with vectors from axis " << axis << " on. Were the two bottoms "
       << "swapped?";
   CheckKernelLimit(this->layer_param_, *bottom[0]);
   top[0]->Reshape(ScoresShape(this->layer_param_, *bottom[0], axis, N_));
-  if (top.size() == 2) {
-    top[1]->Reshape(vector<int>(1, 1));
-  }
+  if (top.size() == 2) { top[1]->Reshape(vector<int>(1, 1)); }
   unit_weight_.ReshapeLike(*this->blobs_[0]);
   weight_norm_.Reshape(vector<int>(1, N_));
   input_norm_.Reshape(vector<int>(1, M_));
@@ -80,24 +80,20 @@ void MarginInnerProductLayer<Dtype>::NextLambda(
       this->blobs_[1]->mutable_cpu_data()[0] = done + 1;
     }
   }
-  if (top.size() == 2) {
-    top[1]->mutable_cpu_data()[0] = margin_.lambda;
-  }
+  if (top.size() == 2) { top[1]->mutable_cpu_data()[0] = margin_.lambda; }
 }
 
 template <typename Dtype>
 void MarginInnerProductLayer<Dtype>::Forward_cpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
-  if (active_) {
-    CheckLabels(this->layer_param_, N_, *bottom[1]);
-  }
+  if (active_) { CheckLabels(this->layer_param_, N_, *bottom[1]); }
   NextLambda(top);
   caffe_cpu_normalize(margin::UNIT, N_, K_, 1, this->blobs_[0]->cpu_data(),
       unit_weight_.mutable_cpu_data(), weight_norm_.mutable_cpu_data());
   const Dtype* input = bottom[0]->cpu_data();
   Dtype* logits = top[0]->mutable_cpu_data();
-  caffe_cpu_gemm<Dtype>(CblasNoTrans, CblasTrans, M_, N_, K_, Dtype(1),
-      input, unit_weight_.cpu_data(), Dtype(0), logits);
+  caffe_cpu_gemm<Dtype>(CblasNoTrans, CblasTrans, M_, N_, K_, Dtype(1), input,
+      unit_weight_.cpu_data(), Dtype(0), logits);
   if (!active_) { return; }
   caffe_cpu_normalize<Dtype>(margin::UNIT, M_, K_, 1, input, NULL,
       input_norm_.mutable_cpu_data());
@@ -131,8 +127,8 @@ void MarginInnerProductLayer<Dtype>::Backward_cpu(
     caffe_cpu_gemm<Dtype>(CblasTrans, CblasNoTrans, N_, K_, M_, Dtype(1),
         top_diff, input, Dtype(0), unit_diff);
     caffe_cpu_normalize_backward<Dtype>(margin::UNIT, N_, K_, 1,
-        unit_weight_.cpu_data(), true, weight_norm_.cpu_data(), unit_diff,
-        NULL, true, true, this->blobs_[0]->mutable_cpu_diff());
+        unit_weight_.cpu_data(), true, weight_norm_.cpu_data(), unit_diff, NULL,
+        true, true, this->blobs_[0]->mutable_cpu_diff());
   }
   if (propagate_down[0]) {
     Dtype* bottom_diff = bottom[0]->mutable_cpu_diff();

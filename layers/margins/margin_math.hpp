@@ -20,7 +20,9 @@ namespace margin {
 /// A function's value and its derivative, from one call, so that Forward and
 /// Backward cannot drift apart.
 template <typename Dtype>
-struct Dual { Dtype value, slope; };
+struct Dual {
+  Dtype value, slope;
+};
 
 /// x limited to [low, high]; NaN stays NaN, so that a diverged net shows it.
 template <typename Dtype>
@@ -67,7 +69,7 @@ struct LabelSpecificAdd {
 
   MARGIN_HD Dual<Dtype> operator()(const Dtype x) const {
     const Dual<Dtype> result = {
-      unconditional || x > -bias ? x + bias : x, Dtype(1) };
+        unconditional || x > -bias ? x + bias : x, Dtype(1)};
     return result;
   }
 };
@@ -114,8 +116,8 @@ struct CombinedMargin {
     const Dtype theta = std::acos(c);
     const Dtype raw = m1 * theta + m2;
     const Dtype angle = Clip(raw, Dtype(0), bound == CLAMP ? pi - gap : raw);
-    Dual<Dtype> y = { std::cos(angle),
-        m1 * std::sin(angle) / std::sqrt((1 - c) * (1 + c)) };
+    Dual<Dtype> y = {
+        std::cos(angle), m1 * std::sin(angle) / std::sqrt((1 - c) * (1 + c))};
     if (bound == CLAMP) {
       y.slope = Clip(y.slope, Dtype(0), Dtype(2));
     } else if (angle > pi && m1 == 1) {
@@ -165,9 +167,8 @@ struct ASoftmax {
         passed += 1;
       }
     }
-    const Dual<Dtype> y = {
-      (lambda * x + sign * t - 2 * passed) / (1 + lambda),
-      (lambda + sign * m * u) / (1 + lambda) };
+    const Dual<Dtype> y = {(lambda * x + sign * t - 2 * passed) / (1 + lambda),
+        (lambda + sign * m * u) / (1 + lambda)};
     return y;
   }
 };
@@ -186,7 +187,7 @@ inline Dtype AnnealedLambda(const Dtype base, const Dtype gamma,
 template <typename Dtype, typename Margin>
 MARGIN_HD void ForwardRow(const int i, const int classes, const Dtype* label,
     const Margin& margin, Dtype* logits, Dtype* slope) {
-  Dual<Dtype> y = { 0, 1 };
+  Dual<Dtype> y = {0, 1};
   const int target = TargetClass(classes, label[i]);
   if (target >= 0) {
     Dtype* logit = logits + static_cast<std::size_t>(i) * classes + target;
@@ -212,7 +213,9 @@ MARGIN_HD void BackwardRow(const int i, const int classes, const Dtype* label,
 /// the sum of e_j = exp(scale * (cos_j - best)), and, where it is wanted, that
 /// of e_j cos_j. Of no class, (-infinity, 0, 0).
 template <typename Dtype>
-struct LogSum { Dtype best, sum, along; };
+struct LogSum {
+  Dtype best, sum, along;
+};
 
 /// Two parts of a row as one, so that a row need not be in one place.
 template <typename Dtype>
@@ -223,8 +226,8 @@ MARGIN_HD LogSum<Dtype> Merge(const LogSum<Dtype>& a, const LogSum<Dtype>& b,
   const Dtype best = a.best > b.best ? a.best : b.best;
   const Dtype of_a = std::exp(scale * (a.best - best));
   const Dtype of_b = std::exp(scale * (b.best - best));
-  const LogSum<Dtype> both = { best, a.sum * of_a + b.sum * of_b,
-    a.along * of_a + b.along * of_b };
+  const LogSum<Dtype> both = {
+      best, a.sum * of_a + b.sum * of_b, a.along * of_a + b.along * of_b};
   return both;
 }
 
@@ -232,7 +235,9 @@ MARGIN_HD LogSum<Dtype> Merge(const LogSum<Dtype>& a, const LogSum<Dtype>& b,
 /// the target apart from the other classes neither loses digits where p is
 /// close to 1.
 template <typename Dtype>
-struct TargetLoss { Dtype loss, rest; };
+struct TargetLoss {
+  Dtype loss, rest;
+};
 
 /// @param target its cosine, with the margin
 template <typename Dtype>
@@ -256,13 +261,15 @@ MARGIN_HD TargetLoss<Dtype> SoftmaxLoss(const Dtype target,
 /// The gradients of a row's loss through its target's logit, scale * psi: by
 /// the target's cosine, per scale, and by the scale.
 template <typename Dtype>
-struct TargetGradient { Dtype by_cosine, by_scale; };
+struct TargetGradient {
+  Dtype by_cosine, by_scale;
+};
 
 template <typename Dtype>
 MARGIN_HD TargetGradient<Dtype> GradientAtTarget(const Dual<Dtype>& psi,
     const TargetLoss<Dtype>& loss) {
   const TargetGradient<Dtype> result = {
-    -loss.rest * psi.slope, -loss.rest * psi.value };
+      -loss.rest * psi.slope, -loss.rest * psi.value};
   return result;
 }
 
@@ -279,7 +286,7 @@ enum Norm {
 /// UNIT, and t for L1.
 template <typename Dtype>
 MARGIN_HD Dual<Dtype> NormTerm(const Norm kind, const Dtype x) {
-  Dual<Dtype> term = { x * x, x };
+  Dual<Dtype> term = {x * x, x};
   if (kind == L1) {
     term.value = x < 0 ? -x : x;
     term.slope = static_cast<Dtype>((x > 0) - (x < 0));
@@ -290,7 +297,7 @@ MARGIN_HD Dual<Dtype> NormTerm(const Norm kind, const Dtype x) {
 template <typename Dtype>
 MARGIN_HD Dtype NormOfSum(const Norm kind, const Dtype sum) {
   return kind == L1 ? sum + Dtype(1e-6)
-      : std::sqrt(kind == L2 ? sum + Dtype(1e-12) : sum);
+                    : std::sqrt(kind == L2 ? sum + Dtype(1e-12) : sum);
 }
 
 /// The factor of y = factor * x; 0 for a zero vector.
@@ -301,7 +308,9 @@ MARGIN_HD Dtype InverseNorm(const Dtype norm) {
 
 /// The gradient by x as diff * dy + direction * t, t being NormTerm's slope.
 template <typename Dtype>
-struct NormGradient { Dtype diff, direction; };
+struct NormGradient {
+  Dtype diff, direction;
+};
 
 /**
  * @param norm of the vector
@@ -318,7 +327,7 @@ MARGIN_HD NormGradient<Dtype> BackwardNorm(const Norm kind, const Dtype norm,
   const Dtype scale = divide ? InverseNorm(norm) : Dtype(1);
   const Dtype along = norm_diff - scale * factor * dot;
   const NormGradient<Dtype> result = {
-    scale, kind == L1 ? along : along * factor };
+      scale, kind == L1 ? along : along * factor};
   return result;
 }
 
@@ -361,8 +370,8 @@ MARGIN_HD void ScaleTarget(const int i, const int classes, const Dtype* label,
 
 /// Puts kept[i] back.
 template <typename Dtype>
-MARGIN_HD void RestoreTarget(const int i, const int classes,
-    const Dtype* label, const Dtype* kept, Dtype* diff) {
+MARGIN_HD void RestoreTarget(const int i, const int classes, const Dtype* label,
+    const Dtype* kept, Dtype* diff) {
   const int target = TargetClass(classes, label[i]);
   if (target >= 0) {
     diff[static_cast<std::size_t>(i) * classes + target] = kept[i];

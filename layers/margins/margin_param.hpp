@@ -24,12 +24,13 @@ template <typename Dtype, typename Param>
 margin::CombinedMargin<Dtype> MarginOf(const LayerParameter& param,
     const Param& own) {
   CHECK(own.m1() > 0 && std::isfinite(own.m1()) && std::isfinite(own.m2()) &&
-        std::isfinite(own.m3())) << LayerPrefix(param) << "m1 must be above 0 "
+      std::isfinite(own.m3()))
+      << LayerPrefix(param) << "m1 must be above 0 "
       << "and all three finite, but (m1, m2, m3) is (" << own.m1() << ", "
       << own.m2() << ", " << own.m3() << "). AM-Softmax is (1, 0, m), and "
       << "(1, 0, 0) is no margin.";
   const margin::CombinedMargin<Dtype> margin = {
-    own.m1(), own.m2(), own.m3(), BoundOf(own) };
+      own.m1(), own.m2(), own.m3(), BoundOf(own)};
   return margin;
 }
 

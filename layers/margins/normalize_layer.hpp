@@ -34,8 +34,7 @@ namespace caffe {
 template <typename Dtype>
 class NormalizeLayer : public Layer<Dtype> {
  public:
-  explicit NormalizeLayer(const LayerParameter& param)
-      : Layer<Dtype>(param) {}
+  explicit NormalizeLayer(const LayerParameter& param) : Layer<Dtype>(param) {}
   void LayerSetUp(const vector<Blob<Dtype>*>& bottom,
       const vector<Blob<Dtype>*>& top) override;
   void Reshape(const vector<Blob<Dtype>*>& bottom,

@@ -19,7 +19,7 @@ void caffe_cpu_normalize(Norm kind, int num, int channels, int spatial,
     caffe_set(spatial, Dtype(0), factor.data());
     if (spatial == 1) {
       factor[0] = kind == margin::L1 ? caffe_cpu_asum(channels, x)
-          : caffe_cpu_dot(channels, x, x);
+                                     : caffe_cpu_dot(channels, x, x);
     } else {
       for (int c = 0; c < channels; ++c) {
         for (int s = 0; s < spatial; ++s) {
@@ -34,9 +34,7 @@ void caffe_cpu_normalize(Norm kind, int num, int channels, int spatial,
     }
     if (y && spatial == 1) {
       const Dtype scale = factor[0];
-      for (int c = 0; c < channels; ++c) {
-        y[c] = x[c] * scale;
-      }
+      for (int c = 0; c < channels; ++c) { y[c] = x[c] * scale; }
     } else if (y) {
       for (int c = 0; c < channels; ++c) {
         for (int s = 0; s < spatial; ++s) {
@@ -59,10 +57,9 @@ inline void BackwardElement(Norm kind,
 }
 
 template <typename Dtype>
-void caffe_cpu_normalize_backward(Norm kind, int num, int channels,
-    int spatial, const Dtype* x, bool normalized, const Dtype* norm,
-    const Dtype* dy, const Dtype* norm_diff, bool divide, bool add,
-    Dtype* dx) {
+void caffe_cpu_normalize_backward(Norm kind, int num, int channels, int spatial,
+    const Dtype* x, bool normalized, const Dtype* norm, const Dtype* dy,
+    const Dtype* norm_diff, bool divide, bool add, Dtype* dx) {
   vector<Dtype> dot(spatial);
   vector<margin::NormGradient<Dtype> > gradient(spatial);
   for (int n = 0; n < num; ++n) {
@@ -108,8 +105,8 @@ void caffe_cpu_normalize_rows(int rows, int cols, bool transposed,
 }
 
 #define INSTANTIATE_CPU_NORMALIZE(Dtype) \
-  template void caffe_cpu_normalize<Dtype>(Norm, int, int, int, \
-      const Dtype*, Dtype*, Dtype*); \
+  template void caffe_cpu_normalize<Dtype>(Norm, int, int, int, const Dtype*, \
+      Dtype*, Dtype*); \
   template void caffe_cpu_normalize_backward<Dtype>(Norm, int, int, int, \
       const Dtype*, bool, const Dtype*, const Dtype*, const Dtype*, bool, \
       bool, Dtype*); \

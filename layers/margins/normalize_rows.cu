@@ -12,8 +12,7 @@ namespace {
 
 template <typename Dtype>
 __global__ void NormalizeForward(const Norm kind, const int channels,
-    const int spatial, const int tiles, const Dtype* x, Dtype* y,
-    Dtype* norm) {
+    const int spatial, const int tiles, const Dtype* x, Dtype* y, Dtype* norm) {
   const int n = blockIdx.x / tiles;
   const int s = blockIdx.x % tiles * blockDim.x + threadIdx.x;
   const bool inside = s < spatial;
@@ -27,9 +26,7 @@ __global__ void NormalizeForward(const Norm kind, const int channels,
   for (int c = threadIdx.y; inside && y && c < channels; c += blockDim.y) {
     y[offset + c * spatial] = x[offset + c * spatial] * factor;
   }
-  if (inside && norm && threadIdx.y == 0) {
-    norm[n * spatial + s] = length;
-  }
+  if (inside && norm && threadIdx.y == 0) { norm[n * spatial + s] = length; }
 }
 
 template <typename Dtype>
@@ -145,37 +142,38 @@ void caffe_gpu_normalize(Norm kind, int num, int channels, int spatial,
   if (tiles.blocks == 0) { return; }
   if (AreShortRows(channels, spatial, x) && RowsAreAligned(channels, y)) {
     // NOLINT_NEXT_LINE(whitespace/operators)
-    NormalizeRows<Dtype><<<(num + kRowsOfBlock - 1) / kRowsOfBlock,
-        kRowsOfBlock * kWarpSize>>>(kind, num, channels, x, y, norm);
+    NormalizeRows<Dtype>
+        <<<(num + kRowsOfBlock - 1) / kRowsOfBlock, kRowsOfBlock * kWarpSize>>>(
+            kind, num, channels, x, y, norm);
     CUDA_POST_KERNEL_CHECK;
     return;
   }
   // NOLINT_NEXT_LINE(whitespace/operators)
-  NormalizeForward<Dtype><<<tiles.blocks, tiles.threads>>>(
-      kind, channels, spatial, tiles.per_item, x, y, norm);
+  NormalizeForward<Dtype><<<tiles.blocks, tiles.threads>>>(kind, channels,
+      spatial, tiles.per_item, x, y, norm);
   CUDA_POST_KERNEL_CHECK;
 }
 
 template <typename Dtype>
-void caffe_gpu_normalize_backward(Norm kind, int num, int channels,
-    int spatial, const Dtype* x, bool normalized, const Dtype* norm,
-    const Dtype* dy, const Dtype* norm_diff, bool divide, bool add,
-    Dtype* dx) {
+void caffe_gpu_normalize_backward(Norm kind, int num, int channels, int spatial,
+    const Dtype* x, bool normalized, const Dtype* norm, const Dtype* dy,
+    const Dtype* norm_diff, bool divide, bool add, Dtype* dx) {
   const ChannelTiles tiles(num, spatial);
   if (tiles.blocks == 0) { return; }
   if (AreShortRows(channels, spatial, x) && RowsAreAligned(channels, dy) &&
       RowsAreAligned(channels, dx)) {
     // NOLINT_NEXT_LINE(whitespace/operators)
-    NormalizeRowsBackward<Dtype><<<(num + kRowsOfBlock - 1) / kRowsOfBlock,
-        kRowsOfBlock * kWarpSize>>>(kind, num, channels, x, normalized, norm,
-        dy, norm_diff, divide, add, dx);
+    NormalizeRowsBackward<Dtype>
+        <<<(num + kRowsOfBlock - 1) / kRowsOfBlock, kRowsOfBlock * kWarpSize>>>(
+            kind, num, channels, x, normalized, norm, dy, norm_diff, divide,
+            add, dx);
     CUDA_POST_KERNEL_CHECK;
     return;
   }
   // NOLINT_NEXT_LINE(whitespace/operators)
-  NormalizeBackward<Dtype><<<tiles.blocks, tiles.threads>>>(
-      kind, channels, spatial, tiles.per_item, x, normalized, norm, dy,
-      norm_diff, divide, add, dx);
+  NormalizeBackward<Dtype><<<tiles.blocks, tiles.threads>>>(kind, channels,
+      spatial, tiles.per_item, x, normalized, norm, dy, norm_diff, divide, add,
+      dx);
   CUDA_POST_KERNEL_CHECK;
 }
 
@@ -187,8 +185,8 @@ void caffe_gpu_normalize_rows(int rows, int cols, bool transposed,
 }
 
 #define INSTANTIATE_GPU_NORMALIZE(Dtype) \
-  template void caffe_gpu_normalize<Dtype>(Norm, int, int, int, \
-      const Dtype*, Dtype*, Dtype*); \
+  template void caffe_gpu_normalize<Dtype>(Norm, int, int, int, const Dtype*, \
+      Dtype*, Dtype*); \
   template void caffe_gpu_normalize_backward<Dtype>(Norm, int, int, int, \
       const Dtype*, bool, const Dtype*, const Dtype*, const Dtype*, bool, \
       bool, Dtype*); \

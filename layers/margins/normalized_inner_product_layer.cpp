@@ -46,8 +46,8 @@ void NormalizedInnerProductLayer<Dtype>::Forward_cpu(
         unit_input_.mutable_cpu_data(), input_norm_.mutable_cpu_data());
     input = unit_input_.cpu_data();
   }
-  caffe_cpu_gemm<Dtype>(CblasNoTrans, CblasTrans, M_, N_, K_, Dtype(1),
-      input, unit_weight_.cpu_data(), Dtype(0), top[0]->mutable_cpu_data());
+  caffe_cpu_gemm<Dtype>(CblasNoTrans, CblasTrans, M_, N_, K_, Dtype(1), input,
+      unit_weight_.cpu_data(), Dtype(0), top[0]->mutable_cpu_data());
 }
 
 template <typename Dtype>
@@ -62,8 +62,8 @@ void NormalizedInnerProductLayer<Dtype>::Backward_cpu(
         top_diff, (normalize_input_ ? unit_input_ : *bottom[0]).cpu_data(),
         Dtype(0), unit_diff);
     caffe_cpu_normalize_backward<Dtype>(margin::UNIT, N_, K_, 1,
-        unit_weight_.cpu_data(), true, weight_norm_.cpu_data(), unit_diff,
-        NULL, true, true, this->blobs_[0]->mutable_cpu_diff());
+        unit_weight_.cpu_data(), true, weight_norm_.cpu_data(), unit_diff, NULL,
+        true, true, this->blobs_[0]->mutable_cpu_diff());
   }
   if (propagate_down[0]) {
     Dtype* bottom_diff = bottom[0]->mutable_cpu_diff();

@@ -18,8 +18,8 @@ void NormalizedInnerProductLayer<Dtype>::Forward_gpu(
         unit_input_.mutable_gpu_data(), input_norm_.mutable_gpu_data());
     input = unit_input_.gpu_data();
   }
-  caffe_gpu_gemm<Dtype>(CblasNoTrans, CblasTrans, M_, N_, K_, Dtype(1),
-      input, unit_weight_.gpu_data(), Dtype(0), top[0]->mutable_gpu_data());
+  caffe_gpu_gemm<Dtype>(CblasNoTrans, CblasTrans, M_, N_, K_, Dtype(1), input,
+      unit_weight_.gpu_data(), Dtype(0), top[0]->mutable_gpu_data());
 }
 
 template <typename Dtype>
@@ -34,8 +34,8 @@ void NormalizedInnerProductLayer<Dtype>::Backward_gpu(
         top_diff, (normalize_input_ ? unit_input_ : *bottom[0]).gpu_data(),
         Dtype(0), unit_diff);
     caffe_gpu_normalize_backward<Dtype>(margin::UNIT, N_, K_, 1,
-        unit_weight_.gpu_data(), true, weight_norm_.gpu_data(), unit_diff,
-        NULL, true, true, this->blobs_[0]->mutable_gpu_diff());
+        unit_weight_.gpu_data(), true, weight_norm_.gpu_data(), unit_diff, NULL,
+        true, true, this->blobs_[0]->mutable_gpu_diff());
   }
   if (propagate_down[0]) {
     Dtype* bottom_diff = bottom[0]->mutable_gpu_diff();

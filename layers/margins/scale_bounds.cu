@@ -19,14 +19,14 @@ void caffe_gpu_bound_scale(const ScaleParameter& param, Blob<Dtype>* scale) {
   const ScaleBounds bounds(param);
   if (!bounds.any()) { return; }
   // NOLINT_NEXT_LINE(whitespace/operators)
-  BoundScale<Dtype><<<CAFFE_GET_BLOCKS(scale->count()),
-      CAFFE_CUDA_NUM_THREADS>>>(scale->count(), bounds.lower, bounds.upper,
-      scale->mutable_gpu_data());
+  BoundScale<Dtype>
+      <<<CAFFE_GET_BLOCKS(scale->count()), CAFFE_CUDA_NUM_THREADS>>>(
+          scale->count(), bounds.lower, bounds.upper,
+          scale->mutable_gpu_data());
   CUDA_POST_KERNEL_CHECK;
 }
 
-template void caffe_gpu_bound_scale<float>(const ScaleParameter&,
-    Blob<float>*);
+template void caffe_gpu_bound_scale<float>(const ScaleParameter&, Blob<float>*);
 template void caffe_gpu_bound_scale<double>(const ScaleParameter&,
     Blob<double>*);
 

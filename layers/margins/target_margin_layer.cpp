@@ -7,8 +7,8 @@
 namespace caffe {
 
 template <typename Dtype>
-void TargetMarginLayer<Dtype>::Reshape(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void TargetMarginLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   label_check_.Report();
   CheckLabelShape(this->layer_param_, *bottom[0], *bottom[1]);
   top[0]->ReshapeLike(*bottom[0]);
@@ -16,11 +16,9 @@ void TargetMarginLayer<Dtype>::Reshape(
 }
 
 template <typename Dtype>
-void TargetMarginLayer<Dtype>::Forward_cpu(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
-  if (active_) {
-    CheckLabels(this->layer_param_, *bottom[0], *bottom[1]);
-  }
+void TargetMarginLayer<Dtype>::Forward_cpu(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
+  if (active_) { CheckLabels(this->layer_param_, *bottom[0], *bottom[1]); }
   NextMargin(top);
   const Dtype* label = bottom[1]->cpu_data();
   Dtype* top_data = top[0]->mutable_cpu_data();
@@ -38,9 +36,8 @@ void TargetMarginLayer<Dtype>::Forward_cpu(
 }
 
 template <typename Dtype>
-void TargetMarginLayer<Dtype>::Backward_cpu(
-    const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-    const vector<Blob<Dtype>*>& bottom) {
+void TargetMarginLayer<Dtype>::Backward_cpu(const vector<Blob<Dtype>*>& top,
+    const vector<bool>& propagate_down, const vector<Blob<Dtype>*>& bottom) {
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   if (!propagate_down[0]) { return; }
   Dtype* bottom_diff = bottom[0]->mutable_cpu_diff();

@@ -24,8 +24,8 @@ __global__ void TargetMarginBackward(const int rows, const int classes,
 }
 
 template <typename Dtype>
-void TargetMarginLayer<Dtype>::Forward_gpu(
-    const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
+void TargetMarginLayer<Dtype>::Forward_gpu(const vector<Blob<Dtype>*>& bottom,
+    const vector<Blob<Dtype>*>& top) {
   if (active_) {
     label_check_.Check(this->layer_param_, bottom[0]->count(1), *bottom[1]);
   }
@@ -38,17 +38,17 @@ void TargetMarginLayer<Dtype>::Forward_gpu(
   if (active_) {
     const int rows = bottom[0]->shape(0);
     // NOLINT_NEXT_LINE(whitespace/operators)
-    TargetMarginForward<Dtype><<<CAFFE_GET_BLOCKS(rows),
-        CAFFE_CUDA_NUM_THREADS>>>(rows, bottom[0]->count(1), label, margin_,
-        top_data, slope_.mutable_gpu_data());
+    TargetMarginForward<Dtype>
+        <<<CAFFE_GET_BLOCKS(rows), CAFFE_CUDA_NUM_THREADS>>>(rows,
+            bottom[0]->count(1), label, margin_, top_data,
+            slope_.mutable_gpu_data());
     CUDA_POST_KERNEL_CHECK;
   }
 }
 
 template <typename Dtype>
-void TargetMarginLayer<Dtype>::Backward_gpu(
-    const vector<Blob<Dtype>*>& top, const vector<bool>& propagate_down,
-    const vector<Blob<Dtype>*>& bottom) {
+void TargetMarginLayer<Dtype>::Backward_gpu(const vector<Blob<Dtype>*>& top,
+    const vector<bool>& propagate_down, const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   if (!propagate_down[0]) { return; }
@@ -59,9 +59,10 @@ void TargetMarginLayer<Dtype>::Backward_gpu(
   if (active_ && !pass_gradient_) {
     const int rows = bottom[0]->shape(0);
     // NOLINT_NEXT_LINE(whitespace/operators)
-    TargetMarginBackward<Dtype><<<CAFFE_GET_BLOCKS(rows),
-        CAFFE_CUDA_NUM_THREADS>>>(rows, bottom[0]->count(1),
-        bottom[1]->gpu_data(), slope_.gpu_data(), bottom_diff);
+    TargetMarginBackward<Dtype>
+        <<<CAFFE_GET_BLOCKS(rows), CAFFE_CUDA_NUM_THREADS>>>(rows,
+            bottom[0]->count(1), bottom[1]->gpu_data(), slope_.gpu_data(),
+            bottom_diff);
     CUDA_POST_KERNEL_CHECK;
   }
 }

@@ -20,8 +20,10 @@ static int Dimension(py::handle value, size_t axis) {
       number, &overflow);
   Py_DECREF(number);
   if (overflow || dimension > INT_MAX || dimension < INT_MIN) {
-    PyErr_SetString(PyExc_OverflowError, (what + "cannot be " + found +
-        "; the most is " + std::to_string(INT_MAX)).c_str());
+    PyErr_SetString(PyExc_OverflowError,
+        (what + "cannot be " + found + "; the most is " +
+            std::to_string(INT_MAX))
+            .c_str());
     throw py::error_already_set();
   }
   return dimension;
@@ -34,13 +36,12 @@ vector<int> ShapeOf(const py::args& dimensions) {
   int64_t count = 1;
   for (py::handle dimension : dimensions) {
     shape.push_back(Dimension(dimension, shape.size()));
-    CHECK_GE(shape.back(), 0) << "a blob's dimension " << shape.size() - 1
-        << " cannot be negative";
+    CHECK_GE(shape.back(), 0)
+        << "a blob's dimension " << shape.size() - 1 << " cannot be negative";
     count *= shape.back();
     CHECK_LE(count, INT_MAX) << "a blob cannot hold so many elements";
   }
-  CHECK_LE(shape.size(), kMaxBlobAxes)
-      << "a blob cannot have so many axes";
+  CHECK_LE(shape.size(), kMaxBlobAxes) << "a blob cannot have so many axes";
   return shape;
 }
 
@@ -51,8 +52,8 @@ static py::array_t<Dtype> Array(const BlobHandle& handle, bool diff) {
   Dtype* values = diff ? blob->mutable_cpu_diff() : blob->mutable_cpu_data();
   typedef shared_ptr<caffe::SyncedMemory> Memory;
   Memory* memory = new Memory(diff ? blob->diff() : blob->data());
-  py::capsule owner(
-      memory, [](void* held) { delete static_cast<Memory*>(held); });
+  py::capsule owner(memory,
+      [](void* held) { delete static_cast<Memory*>(held); });
   const vector<py::ssize_t> shape(blob->shape().begin(), blob->shape().end());
   return py::array_t<Dtype>(shape, values, owner);
 }
@@ -85,12 +86,14 @@ void BindBlob(py::module_* m) {
             return reinterpret_cast<uintptr_t>(self.blob->mutable_gpu_diff());
           }))
 #endif
-      .def("reshape",
+      .def(
+          "reshape",
           [](const BlobHandle& self, const py::args& shape) {
             self.blob->Reshape(ShapeOf(shape));
           },
           Guard())
-      .def("__eq__",
+      .def(
+          "__eq__",
           [](const BlobHandle& self, const BlobHandle& other) {
             return self.blob == other.blob;
           },

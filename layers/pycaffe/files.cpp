@@ -34,7 +34,8 @@ class FirstFault : public google::protobuf::io::ErrorCollector {
     if (!text_.empty()) return;
     text_ = path_ + ":";
     if (line >= 0) {
-      text_ += std::to_string(line + 1) + ":" + std::to_string(column + 1) + ":";
+      text_ +=
+          std::to_string(line + 1) + ":" + std::to_string(column + 1) + ":";
     }
     text_ += " " + message;
   }
@@ -65,9 +66,7 @@ static void CheckText(const string& path) {
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&fault);
   Message message;
-  if (!parser.Parse(&input, &message)) {
-    throw FatalError(fault.text());
-  }
+  if (!parser.Parse(&input, &message)) { throw FatalError(fault.text()); }
 }
 
 caffe::NetParameter ReadNet(const string& path) {

@@ -26,9 +26,7 @@ GilAcquire::GilAcquire() {
   if (TooLate()) StandStill();
   try {
     state_ = PyGILState_Ensure();
-  } catch (const abi::__forced_unwind&) {
-    StandStill();
-  }
+  } catch (const abi::__forced_unwind&) { StandStill(); }
 }
 
 GilAcquire::~GilAcquire() {

@@ -33,11 +33,12 @@ static void BindSettings(py::module_* m) {
   using caffe::Caffe;
   m->def("set_mode_cpu", []() { Caffe::set_mode(Caffe::CPU); }, Guard());
   m->def("set_mode_gpu", []() { Caffe::set_mode(Caffe::GPU); }, Guard());
-  m->def("set_random_seed",
-         [](unsigned int seed) { Caffe::set_random_seed(seed); }, Guard());
+  m->def(
+      "set_random_seed",
+      [](unsigned int seed) { Caffe::set_random_seed(seed); }, Guard());
   m->def("set_device", &Caffe::SetDevice, Guard());
   m->def("layer_type_list", &caffe::LayerRegistry<Dtype>::LayerTypeList,
-         Guard());
+      Guard());
 #ifdef PYCAFFE_SINCE_NCCL
   m->def("solver_count", &Caffe::solver_count, Guard());
   m->def("set_solver_count", &Caffe::set_solver_count, Guard());
@@ -49,16 +50,12 @@ static void BindSettings(py::module_* m) {
 
 void Keep(py::handle self, py::object what) {
   const char* const name = "_kept";
-  if (!py::hasattr(self, name)) {
-    py::setattr(self, name, py::list());
-  }
+  if (!py::hasattr(self, name)) { py::setattr(self, name, py::list()); }
   self.attr(name).attr("append")(what);
 }
 
 void RaiseSignals() {
-  if (PyErr_CheckSignals() != 0) {
-    throw py::error_already_set();
-  }
+  if (PyErr_CheckSignals() != 0) { throw py::error_already_set(); }
 }
 
 static void* RefuseUnmade(size_t) {

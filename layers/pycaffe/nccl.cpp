@@ -14,23 +14,25 @@ void BindNccl(py::module_* m) {
   m->def("has_nccl", []() { return true; });
   py::class_<NCCL, shared_ptr<NCCL> >(*m, "NCCL", py::dynamic_attr())
       .def(py::init<shared_ptr<Solver>, const string&>(),
-           py::keep_alive<1, 2>(), Guard())
+          py::keep_alive<1, 2>(), Guard())
       // Arbitrary bytes, zeros included.
-      .def_static("new_uid", []() { return py::bytes(NCCL::new_uid()); },
-                  Guard())
+      .def_static(
+          "new_uid", []() { return py::bytes(NCCL::new_uid()); }, Guard())
       .def("bcast", &NCCL::Broadcast, LongGuard());
   py::object net = m->attr("Net");
   py::object solver = m->attr("Solver");
-  py::setattr(net, "after_backward", py::cpp_function(
-      [](Net& self, NCCL* nccl) { self.add_after_backward(nccl); },
-      py::name("after_backward"), py::is_method(net),
-      py::sibling(py::getattr(net, "after_backward")),
-      py::keep_alive<1, 2>()));
-  py::setattr(solver, "add_callback", py::cpp_function(
-      [](Solver& self, NCCL* nccl) { self.add_callback(nccl); },
-      py::name("add_callback"), py::is_method(solver),
-      py::sibling(py::getattr(solver, "add_callback")),
-      py::keep_alive<1, 2>()));
+  py::setattr(net, "after_backward",
+      py::cpp_function(
+          [](Net& self, NCCL* nccl) { self.add_after_backward(nccl); },
+          py::name("after_backward"), py::is_method(net),
+          py::sibling(py::getattr(net, "after_backward")),
+          py::keep_alive<1, 2>()));
+  py::setattr(solver, "add_callback",
+      py::cpp_function(
+          [](Solver& self, NCCL* nccl) { self.add_callback(nccl); },
+          py::name("add_callback"), py::is_method(solver),
+          py::sibling(py::getattr(solver, "add_callback")),
+          py::keep_alive<1, 2>()));
 }
 
 #else

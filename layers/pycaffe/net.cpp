@@ -13,7 +13,7 @@ static shared_ptr<Net> NewNet(const string& network_file, int phase, int level,
     const py::object& stages, const py::object& weights) {
   if (!caffe::Phase_IsValid(phase)) {
     throw py::value_error("phase " + std::to_string(phase) +
-                          " is neither caffe.TRAIN nor caffe.TEST");
+        " is neither caffe.TRAIN nor caffe.TEST");
   }
   caffe::NetParameter param = ReadNet(network_file);
   param.mutable_state()->set_phase(static_cast<caffe::Phase>(phase));
@@ -21,8 +21,8 @@ static shared_ptr<Net> NewNet(const string& network_file, int phase, int level,
   if (!stages.is_none()) {
     for (py::handle stage : stages) {
       if (!py::isinstance<py::str>(stage)) {
-        throw py::type_error("a stage must be a str, not " +
-                             string(py::repr(stage)));
+        throw py::type_error(
+            "a stage must be a str, not " + string(py::repr(stage)));
       }
       param.mutable_state()->add_stage(stage.cast<string>());
     }
@@ -39,10 +39,10 @@ static shared_ptr<Net> NewNet(const string& network_file, int phase, int level,
 static shared_ptr<Net> NewNetOfOldCode(const string& param_file,
     const string& pretrained_param_file, int phase) {
   LOG(WARNING) << "Net(prototxt, weights, phase) is deprecated; use Net('"
-      << param_file << "', " << phase << ", weights='" << pretrained_param_file
-      << "')";
+               << param_file << "', " << phase << ", weights='"
+               << pretrained_param_file << "')";
   return NewNet(param_file, phase, 0, py::none(),
-                py::str(pretrained_param_file));
+      py::str(pretrained_param_file));
 }
 
 static void Save(const Net& net, const string& path) {
@@ -83,18 +83,21 @@ static void SetInputArrays(const py::object& self, const py::array& data,
         net.layers()[0]);
   }
   if (!layer) {
-    throw std::runtime_error("set_input_arrays may only be called if the"
+    throw std::runtime_error(
+        "set_input_arrays may only be called if the"
         " first layer is a MemoryDataLayer");
   }
   Dtype* values = Checked(data, "data array", layer->channels(),
-                          layer->height(), layer->width());
+      layer->height(), layer->width());
   Dtype* label_values = Checked(labels, "labels array", 1, 1, 1);
   if (data.shape(0) != labels.shape(0)) {
-    throw std::runtime_error("data and labels must have the same first"
+    throw std::runtime_error(
+        "data and labels must have the same first"
         " dimension");
   }
   if (data.shape(0) % layer->batch_size() != 0) {
-    throw std::runtime_error("first dimensions of input arrays must be a"
+    throw std::runtime_error(
+        "first dimensions of input arrays must be a"
         " multiple of batch size");
   }
   NetLock lock(&net, NetLock::kKeepGil);
@@ -133,36 +136,41 @@ void BindNet(py::module_* m) {
       py::return_value_policy::reference_internal;
   py::class_<Net, shared_ptr<Net> > net(*m, "Net", py::dynamic_attr());
   net.def(py::init(&NewNet), py::arg("network_file"), py::arg("phase"),
-          py::arg("level") = 0, py::arg("stages") = py::none(),
-          py::arg("weights") = py::none(), Guard())
+         py::arg("level") = 0, py::arg("stages") = py::none(),
+         py::arg("weights") = py::none(), Guard())
       .def(py::init(&NewNetOfOldCode), py::arg("network_file"),
-           py::arg("weights"), py::arg("phase"), Guard())
-      .def("_forward",
+          py::arg("weights"), py::arg("phase"), Guard())
+      .def(
+          "_forward",
           [](Net& self, int start, int end) {
             NetLock lock(&self);
             return self.ForwardFromTo(start, end);
           },
           LongGuard())
-      .def("_backward",
+      .def(
+          "_backward",
           [](Net& self, int start, int end) {
             NetLock lock(&self);
             self.BackwardFromTo(start, end);
           },
           LongGuard())
-      .def("reshape",
+      .def(
+          "reshape",
           [](Net& self) {
             NetLock lock(&self);
             self.Reshape();
           },
           LongGuard())
-      .def("clear_param_diffs",
+      .def(
+          "clear_param_diffs",
           [](Net& self) {
             NetLock lock(&self);
             self.ClearParamDiffs();
           },
           LongGuard())
       // These hold the GIL: HDF5 is not made for several threads.
-      .def("copy_from",
+      .def(
+          "copy_from",
           [](Net& self, const string& path) {
             CheckFile(path);
             NetLock lock(&self, NetLock::kKeepGil);
@@ -170,35 +178,40 @@ void BindNet(py::module_* m) {
           },
           Guard())
       .def("save", &Save, Guard())
-      .def("save_hdf5",
+      .def(
+          "save_hdf5",
           [](const Net& self, const string& path) {
             NetLock lock(&self, NetLock::kKeepGil);
             self.ToHDF5(path);
           },
           Guard())
-      .def("load_hdf5",
+      .def(
+          "load_hdf5",
           [](Net& self, const string& path) {
             CheckFile(path);
             NetLock lock(&self, NetLock::kKeepGil);
             self.CopyTrainedLayersFromHDF5(path.c_str());
           },
           Guard())
-      .def("share_with",
+      .def(
+          "share_with",
           [](Net& self, const Net& other) {
             NetLock lock({&self, &other});
             self.ShareTrainedLayersWith(&other);
           },
           LongGuard())
-      .def("_bottom_ids",
+      .def(
+          "_bottom_ids",
           [](const Net& self, int layer) { return self.bottom_ids(layer); },
           Guard())
-      .def("_top_ids",
+      .def(
+          "_top_ids",
           [](const Net& self, int layer) { return self.top_ids(layer); },
           Guard())
       .def_property_readonly("_blobs", &Net::blobs, inside)
       .def_property_readonly("layers", &Net::layers, inside)
       .def_property_readonly("_blob_loss_weights", &Net::blob_loss_weights,
-                             inside)
+          inside)
       .def_property_readonly("_blob_names", &Net::blob_names, inside)
       .def_property_readonly("_layer_names", &Net::layer_names, inside)
       .def_property_readonly("_inputs", &Net::input_blob_indices, inside)

@@ -46,9 +46,7 @@ typedef vector<shared_ptr<Net> > NetVec;
 
 /// A Python `Blob`. A class of its own, since one blob is handed out both with
 /// ownership (by nets and layers) and without (to the methods of a layer).
-struct BlobHandle {
-  shared_ptr<Blob> blob;
-};
+struct BlobHandle { shared_ptr<Blob> blob; };
 
 /// What nearly every function of the module runs under.
 typedef py::call_guard<FatalAsException> Guard;
@@ -57,8 +55,7 @@ typedef py::call_guard<FatalAsException, GilRelease> LongGuard;
 
 /// A property's getter; def_property_readonly would drop the guard.
 template <typename Function>
-py::cpp_function Getter(
-    Function function,
+py::cpp_function Getter(Function function,
     py::return_value_policy policy = py::return_value_policy::automatic) {
   return py::cpp_function(function, policy, Guard());
 }

@@ -7,7 +7,7 @@ namespace pycaffe {
 
 py::object PythonLayer::self() {
   return py::cast(static_cast<Layer*>(this),
-                  py::return_value_policy::reference);
+      py::return_value_policy::reference);
 }
 
 void PythonLayer::LayerSetUp(const RawBlobVec& bottom, const RawBlobVec& top) {
@@ -17,8 +17,8 @@ void PythonLayer::LayerSetUp(const RawBlobVec& bottom, const RawBlobVec& top) {
   if (this->phase_ == caffe::TRAIN && caffe::Caffe::solver_count() > 1 &&
       !caffe::Caffe::multiprocess()) {
     LOG(FATAL) << "Layer " << this->layer_param_.name() << " is written in "
-        << "Python: train on several GPUs with a process each, as in "
-        << "python/train.py (caffe.set_multiprocess)";
+               << "Python: train on several GPUs with a process each, as in "
+               << "python/train.py (caffe.set_multiprocess)";
   }
 #endif
   py::object layer = self();
@@ -70,9 +70,7 @@ static shared_ptr<Layer> CreatePythonLayer(const caffe::LayerParameter& param) {
 void RegisterPythonLayers() {
   caffe::LayerRegistry<Dtype>::CreatorRegistry& registry =
       caffe::LayerRegistry<Dtype>::Registry();
-  if (registry.count("Python")) {
-    registry["Python"] = &CreatePythonLayer;
-  }
+  if (registry.count("Python")) { registry["Python"] = &CreatePythonLayer; }
 }
 
 }  // namespace pycaffe

@@ -85,10 +85,10 @@ class PYCAFFE_HIDDEN SolverCallback final : public Solver::Callback {
 static void AddCallback(const py::object& self, const py::function& on_start,
     const py::function& on_gradients_ready) {
   SolverCallback* callback = new SolverCallback(on_start, on_gradients_ready);
-  Keep(self, py::make_tuple(on_start, on_gradients_ready,
-      py::capsule(callback, [](void* held) {
-        delete static_cast<SolverCallback*>(held);
-      })));
+  Keep(self,
+      py::make_tuple(on_start, on_gradients_ready,
+          py::capsule(callback,
+              [](void* held) { delete static_cast<SolverCallback*>(held); })));
   self.cast<Solver&>().add_callback(callback);
 }
 
@@ -105,7 +105,8 @@ static void BindLearningRate(Class*, long) {}  // NOLINT(runtime/int)
 template <typename SolverClass, typename Class>
 static auto BindApplyUpdate(Class* bound, int)
     -> decltype(std::declval<SolverClass&>().ApplyUpdate()) {
-  bound->def("apply_update",
+  bound->def(
+      "apply_update",
       [](SolverClass& self) {
         NetLock lock(&self);
         self.ApplyUpdate();
@@ -117,8 +118,8 @@ static void BindApplyUpdate(Class*, long) {}  // NOLINT(runtime/int)
 
 template <typename SolverClass>
 static void BindKind(py::module_* m, const char* name) {
-  py::class_<SolverClass, caffe::SGDSolver<Dtype>, shared_ptr<SolverClass> >(
-      *m, name, py::dynamic_attr())
+  py::class_<SolverClass, caffe::SGDSolver<Dtype>, shared_ptr<SolverClass> >(*m,
+      name, py::dynamic_attr())
       .def(py::init(&NewSolver<SolverClass>), Guard());
 }
 
@@ -129,37 +130,40 @@ static void BindParameters(py::module_* m) {
       .def_property_readonly("display", &SolverParameter::display)
 #ifdef PYCAFFE_SINCE_NCCL
       .def_property_readonly("layer_wise_reduce",
-                             &SolverParameter::layer_wise_reduce)
+          &SolverParameter::layer_wise_reduce)
 #endif
       .def_property("base_lr", &SolverParameter::base_lr,
-                    &SolverParameter::set_base_lr);
+          &SolverParameter::set_base_lr);
 }
 
 void BindSolver(py::module_* m) {
   BindParameters(m);
-  py::class_<Solver, shared_ptr<Solver> > solver(
-      *m, "Solver", py::dynamic_attr());
+  py::class_<Solver, shared_ptr<Solver> > solver(*m, "Solver",
+      py::dynamic_attr());
   solver.def_property_readonly("net", &TheNet)
       .def_property_readonly("test_nets", &TheTestNets)
       .def_property_readonly("iter", &Solver::iter)
       .def_property_readonly("param", &Solver::param,
-                             py::return_value_policy::reference_internal)
+          py::return_value_policy::reference_internal)
       .def("add_callback", &AddCallback)
       .def("solve", &Solve, py::arg("resume_file") = py::none(), Guard())
-      .def("step",
+      .def(
+          "step",
           [](Solver& self, int iterations) {
             NetLock lock(&self);
             self.Step(iterations);
           },
           LongGuard())
       .def("restore", &Restore, Guard())
-      .def("snapshot",
+      .def(
+          "snapshot",
           [](Solver& self) {
             NetLock lock(&self, NetLock::kKeepGil);
             self.Snapshot();
           },
           Guard())
-      .def("share_weights",
+      .def(
+          "share_weights",
           [](Solver& self, Net& net) {
             NetLock lock({self.net().get(), &net});
             net.ShareTrainedLayersWith(self.net().get());
@@ -168,8 +172,8 @@ void BindSolver(py::module_* m) {
   BindApplyUpdate<Solver>(&solver, 0);
 
   typedef caffe::SGDSolver<Dtype> SGDSolver;
-  py::class_<SGDSolver, Solver, shared_ptr<SGDSolver> > sgd(
-      *m, "SGDSolver", py::dynamic_attr());
+  py::class_<SGDSolver, Solver, shared_ptr<SGDSolver> > sgd(*m, "SGDSolver",
+      py::dynamic_attr());
   sgd.def(py::init(&NewSolver<SGDSolver>), Guard());
   BindLearningRate<SGDSolver>(&sgd, 0);
   BindKind<caffe::NesterovSolver<Dtype> >(m, "NesterovSolver");

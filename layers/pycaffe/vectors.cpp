@@ -24,8 +24,7 @@ T FromPython(const py::handle& object) {
   try {
     // None would be cast to an empty pointer, which Caffe follows.
     if (!object.is_none()) return object.cast<T>();
-  } catch (const py::cast_error&) {
-  }
+  } catch (const py::cast_error&) {}
   throw py::type_error(string(py::repr(object)) + " of type " +
       Py_TYPE(object.ptr())->tp_name + " is no element for this vector");
 }
@@ -45,7 +44,7 @@ size_t Index(const Vector& vector, py::ssize_t index) {
   const py::ssize_t size = vector.size();
   if (index < -size || index >= size) {
     throw py::index_error("index " + std::to_string(index) + " of " +
-                          std::to_string(size) + " elements");
+        std::to_string(size) + " elements");
   }
   return index < 0 ? index + size : index;
 }
@@ -106,9 +105,10 @@ py::class_<Vector> BindVector(py::module_* m, const char* name) {
             }
             return py::bool_(List(self).equal(py::list(other)));
           })
-      .def("__repr__", [name](const Vector& self) {
-        return string(name) + "(" + string(py::repr(List(self))) + ")";
-      })
+      .def("__repr__",
+          [name](const Vector& self) {
+            return string(name) + "(" + string(py::repr(List(self))) + ")";
+          })
       .def("append",
           [](Vector& self, py::handle value) {
             self.push_back(FromPython<Value>(value));
@@ -121,7 +121,8 @@ py::class_<Vector> BindVector(py::module_* m, const char* name) {
 
 void BindVectors(py::module_* m) {
   BindVector<BlobVec>(m, "BlobVec")
-      .def("add_blob",
+      .def(
+          "add_blob",
           [](BlobVec& self, const py::args& shape) {
             self.push_back(shared_ptr<Blob>(new Blob(ShapeOf(shape))));
           },

@@ -48,8 +48,8 @@ int BlasThreads() {
       return std::max(1, openblas_get_num_threads());
     case OPENBLAS: {
       std::lock_guard<std::mutex> lock(mutex);
-      return std::max(1, users > 0 ? threads_before
-          : openblas_get_num_threads());
+      return std::max(1,
+          users > 0 ? threads_before : openblas_get_num_threads());
     }
     default:
       return 1;

@@ -25,15 +25,15 @@ inline bool GpuPresent() {
 /// What to do about an error whose own words do not tell; "" for any other.
 inline const char* ErrorHint(const cudaError_t error) {
   switch (error) {
-  case cudaErrorInsufficientDriver:
-  case cudaErrorNoDevice:
-    return ". A GPU was asked for, but there is no NVIDIA driver with a GPU "
-        "here that is recent enough: see nvidia-smi, or run on the CPU.";
-  case cudaErrorNoKernelImageForDevice:
-    return ". This Caffe was compiled for other GPUs: build it with this one's "
-        "architecture in CMAKE_CUDA_ARCHITECTURES.";
-  default:
-    return "";
+    case cudaErrorInsufficientDriver:
+    case cudaErrorNoDevice:
+      return ". A GPU was asked for, but there is no NVIDIA driver with a GPU "
+             "here that is recent enough: see nvidia-smi, or run on the CPU.";
+    case cudaErrorNoKernelImageForDevice:
+      return ". This Caffe was compiled for other GPUs: build it with this one's "
+             "architecture in CMAKE_CUDA_ARCHITECTURES.";
+    default:
+      return "";
   }
 }
 

@@ -41,8 +41,9 @@ struct Usable {
 /// The limit that a preference of cuDNN 7 stands for; its values are 0 for no
 /// workspace, 1 for the fastest whatever it takes, 2 for the limit given.
 inline size_t WorkspaceLimit(const int preference, const size_t limit) {
-  return preference == 0 ? 0 : preference == 1 ? static_cast<size_t>(-1)
-      : CudnnWorkspaceLimit(limit);
+  return preference == 0 ? 0
+      : preference == 1  ? static_cast<size_t>(-1)
+                         : CudnnWorkspaceLimit(limit);
 }
 
 /// What the three calls below have in common.
@@ -100,9 +101,8 @@ typedef enum {
   CUDNN_CONVOLUTION_BWD_DATA_SPECIFY_WORKSPACE_LIMIT = 2
 } cudnnConvolutionBwdDataPreference_t;
 
-inline cudnnStatus_t cudnnGetConvolutionForwardAlgorithm(
-    cudnnHandle_t handle, const cudnnTensorDescriptor_t bottom,
-    const cudnnFilterDescriptor_t filter,
+inline cudnnStatus_t cudnnGetConvolutionForwardAlgorithm(cudnnHandle_t handle,
+    const cudnnTensorDescriptor_t bottom, const cudnnFilterDescriptor_t filter,
     const cudnnConvolutionDescriptor_t conv, const cudnnTensorDescriptor_t top,
     cudnnConvolutionFwdPreference_t preference, size_t limit,
     cudnnConvolutionFwdAlgo_t* algorithm) {

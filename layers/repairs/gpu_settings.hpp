@@ -19,7 +19,8 @@ inline bool AllowTF32() {
   if (text == NULL || strcmp(text, "") == 0 || strcmp(text, "0") == 0) {
     return false;
   }
-  CHECK_EQ(strcmp(text, "1"), 0) << "The environment variable "
+  CHECK_EQ(strcmp(text, "1"), 0)
+      << "The environment variable "
       << "CAFFE_ALLOW_TF32 is '" << text << "', but must be 0 or 1.";
   return true;
 }

@@ -13,7 +13,8 @@ namespace caffe {
  */
 template <typename Dtype>
 shared_ptr<Layer<Dtype> > GetNoPythonLayer(const LayerParameter& param) {
-  LOG(FATAL) << "Layer " << param.name() << " is written in Python ("
+  LOG(FATAL)
+      << "Layer " << param.name() << " is written in Python ("
       << param.python_param().module() << "." << param.python_param().layer()
       << "), which only runs inside Python, in float. Train it with: "
       << "python -c \"import caffe; caffe.get_solver('SOLVER').solve()\"";

@@ -25,7 +25,8 @@ Dtype finite(const char* name, double number) {
   if (!std::isfinite(rounded)) {
     std::ostringstream message;
     message << name << " must be finite"
-        << (std::isfinite(number) ? " in float32" : "") << ", got " << number;
+            << (std::isfinite(number) ? " in float32" : "") << ", got "
+            << number;
     throw py::value_error(message.str());
   }
   return rounded;
@@ -83,23 +84,24 @@ template <typename Call>
 py::tuple by_dtype(const char* name, const py::object& x, const Call& call) {
   const py::array array = py::array::ensure(x);
   if (!array) {
-    throw py::value_error(std::string(name) + " is no array of numbers, got "
-        + py::str(py::type::of(x)).cast<std::string>());
+    throw py::value_error(std::string(name) + " is no array of numbers, got " +
+        py::str(py::type::of(x)).cast<std::string>());
   }
   const py::dtype dtype = array.dtype();
   if (dtype.kind() == 'f' && dtype.itemsize() == 4) { return call(array, 0.f); }
   if (dtype.kind() == 'f' && dtype.itemsize() == 8) { return call(array, 0.); }
-  throw py::value_error(std::string(name) + " must be float32 or float64, got "
-      + py::str(dtype).cast<std::string>() + "; convert it with astype");
+  throw py::value_error(std::string(name) +
+      " must be float32 or float64, got " + py::str(dtype).cast<std::string>() +
+      "; convert it with astype");
 }
 
 py::tuple psi(const py::object& cosine, double m1, double m2, double m3,
     const std::string& bound) {
   return by_dtype("cosine", cosine, [&](const py::array& array, auto zero) {
     typedef decltype(zero) Dtype;
-    return apply<Dtype>(array, caffe::margin::CombinedMargin<Dtype>{
-        finite_above_zero<Dtype>("m1", m1), finite<Dtype>("m2", m2),
-        finite<Dtype>("m3", m3), bound_of(bound)});
+    return apply<Dtype>(array,
+        caffe::margin::CombinedMargin<Dtype>{finite_above_zero<Dtype>("m1", m1),
+            finite<Dtype>("m2", m2), finite<Dtype>("m3", m3), bound_of(bound)});
   });
 }
 
@@ -123,8 +125,9 @@ py::tuple label_specific_add(const py::object& x, double bias,
     bool unconditional) {
   return by_dtype("x", x, [&](const py::array& array, auto zero) {
     typedef decltype(zero) Dtype;
-    return apply<Dtype>(array, caffe::margin::LabelSpecificAdd<Dtype>{
-        finite<Dtype>("bias", bias), unconditional});
+    return apply<Dtype>(array,
+        caffe::margin::LabelSpecificAdd<Dtype>{
+            finite<Dtype>("bias", bias), unconditional});
   });
 }
 

@@ -33,9 +33,10 @@ const size_t kAlignment = 256;
 const size_t kUnused = 32 << 20;
 
 struct Device {
-  Device() : arena(static_cast<char*>(mmap(NULL, kArena, PROT_NONE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))), used(0),
-        users(0), lost(false), last_error(cudaSuccess) {
+  Device()
+      : arena(static_cast<char*>(mmap(NULL, kArena, PROT_NONE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))),
+        used(0), users(0), lost(false), last_error(cudaSuccess) {
     if (arena == MAP_FAILED) { Stop("no 8 GiB of addresses for the device"); }
   }
 
@@ -93,7 +94,8 @@ Settings ReadSettings() {
     } else if (word == "deferred") {
       settings.deferred = true;
     } else {
-      Stop("$CUDA_EMULATION is '" + std::string(text) + "', but its words are "
+      Stop("$CUDA_EMULATION is '" + std::string(text) +
+          "', but its words are "
           "forward, reverse, shuffled:SEED and deferred");
     }
   }
@@ -141,9 +143,9 @@ void CheckDeviceRange(const std::string& who, const void* pointer,
   }
   std::ostringstream message;
   message << who << ": " << bytes << " bytes from " << pointer << " are "
-          << (device().Holds(pointer) ?
-              "not within one allocation of device memory" :
-              "neither in device memory nor in pinned host memory");
+          << (device().Holds(pointer)
+                     ? "not within one allocation of device memory"
+                     : "neither in device memory nor in pinned host memory");
   Stop(message.str());
 }
 
@@ -292,8 +294,8 @@ cudaError_t cudaGetDevice(int* device) {
 }
 
 cudaError_t cudaSetDevice(const int number) {
-  return number == 0 ? cudaSuccess :
-      device().last_error = cudaErrorInvalidDevice;
+  return number == 0 ? cudaSuccess
+                     : device().last_error = cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
@@ -326,13 +328,20 @@ cudaError_t cudaGetLastError() {
 
 const char* cudaGetErrorString(const cudaError_t error) {
   switch (error) {
-  case cudaSuccess: return "no error";
-  case cudaErrorInvalidValue: return "invalid argument";
-  case cudaErrorMemoryAllocation: return "out of memory";
-  case cudaErrorCudartUnloading: return "driver shutting down";
-  case cudaErrorInvalidConfiguration: return "invalid configuration argument";
-  case cudaErrorInvalidDevice: return "invalid device ordinal";
-  default: return "an error that the emulation does not give";
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorCudartUnloading:
+      return "driver shutting down";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    default:
+      return "an error that the emulation does not give";
   }
 }
 

@@ -45,14 +45,14 @@ const size_t kLargestValue = 16;  // bytes that a lane gives to others
 // A stack on which threads run: one after the other while none has to wait.
 struct Coroutine {
   ucontext_t context;  // at its start
-  jmp_buf at;          // where it has stopped
+  jmp_buf at;  // where it has stopped
   bool started;
   void* stack;
   size_t bytes;
   unsigned int thread;
-  uint3 index;       // the thread's
-  Place place;       // at which it waits
-  Votes votes;       // what it gets when it goes on
+  uint3 index;  // the thread's
+  Place place;  // at which it waits
+  Votes votes;  // what it gets when it goes on
 };
 
 // The lanes of one mask that wait for each other.
@@ -67,11 +67,11 @@ struct Block {
   const std::function<void()>* body;
   unsigned int threads;
   std::vector<unsigned int> unstarted;  // the next one last
-  std::vector<Coroutine*> runnable;     // the next one last
-  std::vector<Coroutine*> waiting;      // at a barrier of the block
+  std::vector<Coroutine*> runnable;  // the next one last
+  std::vector<Coroutine*> waiting;  // at a barrier of the block
   Votes votes;
   std::vector<std::map<unsigned int, Meeting> > warps;
-  std::vector<unsigned int> alive;      // lanes of each warp
+  std::vector<unsigned int> alive;  // lanes of each warp
   std::map<const void*, std::unique_ptr<char[]> > shared;
   std::unique_ptr<char[]> dynamic;
   size_t shared_bytes;
@@ -193,9 +193,9 @@ void RunThreads();
 Coroutine* MakeCoroutine() {
   Coroutine* const one = new Coroutine();
   // Below the stack a page that no one may touch.
-  char* const memory = static_cast<char*>(mmap(NULL, kStack + 4096,
-      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-      0));
+  char* const memory =
+      static_cast<char*>(mmap(NULL, kStack + 4096, PROT_READ | PROT_WRITE,
+          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   if (memory == MAP_FAILED) { Stop("no memory for the stack of a thread"); }
   mprotect(memory, 4096, PROT_NONE);
   one->stack = memory + 4096;
@@ -218,8 +218,9 @@ Coroutine* NewCoroutine() {
 
 // The next coroutine to run; the program's own where no thread can go on.
 Coroutine* Next() {
-  const bool start = !block->unstarted.empty() && (block->runnable.empty() ||
-      (settings().order == Settings::SHUFFLED && shuffler() % 2));
+  const bool start = !block->unstarted.empty() &&
+      (block->runnable.empty() ||
+          (settings().order == Settings::SHUFFLED && shuffler() % 2));
   if (start) { return NewCoroutine(); }
   if (block->runnable.empty()) { return &main_context; }
   Coroutine* const next = block->runnable.back();
@@ -271,8 +272,9 @@ void RunBlock(const std::function<void()>& body) {
   memset(here.dynamic.get(), 0xff, launched->shared);
   block = &here;
   SwitchTo(NewCoroutine());
-  if (!here.waiting.empty() || std::any_of(here.alive.begin(),
-      here.alive.end(), [](const unsigned int lanes) { return lanes; })) {
+  if (!here.waiting.empty() ||
+      std::any_of(here.alive.begin(), here.alive.end(),
+          [](const unsigned int lanes) { return lanes; })) {
     StopAtDeadlock();
   }
   block = NULL;
@@ -311,7 +313,7 @@ unsigned int Lane() { return current->thread % 32; }
 Votes WaitForBlock(const Place& place, const bool vote) {
   if (!block->waiting.empty() &&
       (block->waiting[0]->place.line != place.line ||
-       !Same(block->waiting[0]->place.file, place.file))) {
+          !Same(block->waiting[0]->place.file, place.file))) {
     StopHere("threads wait at different barriers: one comes to " +
         TextOf(place) + " while others wait in " +
         TextOf(block->waiting[0]->place));
@@ -347,7 +349,7 @@ unsigned int WaitForWarp(const Place& place, const unsigned int mask,
   }
   if (!meeting.waiting.empty() &&
       (meeting.waiting[0]->place.line != place.line ||
-       !Same(meeting.waiting[0]->place.what, place.what))) {
+          !Same(meeting.waiting[0]->place.what, place.what))) {
     StopHere("lanes of a warp meet in different places: " + TextOf(place) +
         " and " + TextOf(meeting.waiting[0]->place));
   }
@@ -390,8 +392,7 @@ void Start(const Launched& now, const std::function<void()>& body) {
   const uint64_t blocks = uint64_t(now.grid.x) * now.grid.y * now.grid.z;
   if (threads == 0 || threads > 1024 || now.block.z > 64 || blocks == 0 ||
       now.grid.x > 0x7fffffff || now.grid.y > 65535 || now.grid.z > 65535 ||
-      (now.shared > kStaticShared &&
-       now.shared > allowed_shared[now.kernel])) {
+      (now.shared > kStaticShared && now.shared > allowed_shared[now.kernel])) {
     SetLastError(cudaErrorInvalidConfiguration);
     return;
   }

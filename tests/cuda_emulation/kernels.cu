@@ -146,80 +146,89 @@ template <bool barrier> void Sums() {
   Print(to, 2);
 }
 
-const std::map<std::string, std::function<void()> > cases = {
-  {"sum", Sums<true>},
-  {"sum without a barrier", Sums<false>},
-  {"asked memory", [] {
-    const float* const from = Numbers<float>(48);
-    float* const to = OnDevice<float>(1);
-    SumInAskedMemory<<<dim3(1, 1), 48, 48 * sizeof(float),
-        cudaStream_t(NULL)>>>(from, to);
-    Print(to, 1);
-  }},
-  {"too little asked memory", [] {
-    SumInAskedMemory<<<1, 48, 47 * sizeof(float)>>>(Numbers<float>(48),
-        OnDevice<float>(1));
-  }},
-  {"warps", [] {
-    int* const to = OnDevice<int>(9);
-    Warps<<<1, 64>>>(to);
-    Print(to, 9);
-  }},
-  {"votes", [] {
-    int* const to = OnDevice<int>(4);
-    Votes<<<1, 64>>>(to);
-    Print(to, 4);
-  }},
-  {"early return", [] { ReturnEarly<<<3, 64>>>(); }},
-  {"two barriers", [] { TwoBarriers<<<1, 64>>>(); }},
-  {"lane that stays away", [] { LaneThatStaysAway<<<1, 32>>>(); }},
-  {"read past the end", [] {
-    Copy<<<1, 64>>>(64, Numbers<float>(63), OnDevice<float>(64));
-  }},
-  {"write past the end", [] {
-    Copy<<<1, 64>>>(64, Numbers<float>(64), OnDevice<float>(63));
-  }},
-  {"freed memory", [] {
-    float* const from = Numbers<float>(64);
-    cudaFree(from);
-    Copy<<<1, 64>>>(64, from, OnDevice<float>(64));
-  }},
-  {"host memory", [] {
-    const float host[64] = {};
-    Copy<<<1, 64>>>(64, host, OnDevice<float>(64));
-  }},
-  {"host reads the device", [] { printf("%g", *Numbers<float>(1)); }},
-  {"copied too much", [] {
-    Copy<<<1, 1>>>(0, NULL, NULL);
-    cudaMemset(OnDevice<float>(3), 0, 16);
-  }},
-  {"unwritten", [] {
-    Print(OnDevice<float>(1), 1);
-    float* const to = OnDevice<float>(2);
-    ReadUnwritten<<<2, 32>>>(to);
-    Print(to, 2);
-  }},
-  {"order", [] {
-    int* const to = OnDevice<int>(1);
-    LastWins<<<4, 8>>>(to);
-    Print(to, 1);
-  }},
-  {"threads", [] {
-    LastWins<<<1, 1025>>>(NULL);
-    printf("%d ", cudaPeekAtLastError() == cudaErrorInvalidConfiguration);
-    LastWins<<<0, 32>>>(NULL);
-    printf("%d ", cudaGetLastError() == cudaErrorInvalidConfiguration);
-    printf("%d ", cudaGetLastError() == cudaSuccess);
-  }},
-  {"pinned", [] {
-    int* pinned;
-    cudaMallocHost(&pinned, sizeof(int));
-    *pinned = 0;
-    Increment<<<2, 32>>>(pinned);
-    printf("%d ", *pinned);
-    cudaDeviceSynchronize();
-    printf("%d ", *pinned);
-  }},
+const std::map<std::string, std::function<void()>> cases = {
+    {"sum", Sums<true>},
+    {"sum without a barrier", Sums<false>},
+    {"asked memory",
+        [] {
+          const float* const from = Numbers<float>(48);
+          float* const to = OnDevice<float>(1);
+          SumInAskedMemory<<<dim3(1, 1), 48, 48 * sizeof(float),
+              cudaStream_t(NULL)>>>(from, to);
+          Print(to, 1);
+        }},
+    {"too little asked memory",
+        [] {
+          SumInAskedMemory<<<1, 48, 47 * sizeof(float)>>>(Numbers<float>(48),
+              OnDevice<float>(1));
+        }},
+    {"warps",
+        [] {
+          int* const to = OnDevice<int>(9);
+          Warps<<<1, 64>>>(to);
+          Print(to, 9);
+        }},
+    {"votes",
+        [] {
+          int* const to = OnDevice<int>(4);
+          Votes<<<1, 64>>>(to);
+          Print(to, 4);
+        }},
+    {"early return", [] { ReturnEarly<<<3, 64>>>(); }},
+    {"two barriers", [] { TwoBarriers<<<1, 64>>>(); }},
+    {"lane that stays away", [] { LaneThatStaysAway<<<1, 32>>>(); }},
+    {"read past the end",
+        [] { Copy<<<1, 64>>>(64, Numbers<float>(63), OnDevice<float>(64)); }},
+    {"write past the end",
+        [] { Copy<<<1, 64>>>(64, Numbers<float>(64), OnDevice<float>(63)); }},
+    {"freed memory",
+        [] {
+          float* const from = Numbers<float>(64);
+          cudaFree(from);
+          Copy<<<1, 64>>>(64, from, OnDevice<float>(64));
+        }},
+    {"host memory",
+        [] {
+          const float host[64] = {};
+          Copy<<<1, 64>>>(64, host, OnDevice<float>(64));
+        }},
+    {"host reads the device", [] { printf("%g", *Numbers<float>(1)); }},
+    {"copied too much",
+        [] {
+          Copy<<<1, 1>>>(0, NULL, NULL);
+          cudaMemset(OnDevice<float>(3), 0, 16);
+        }},
+    {"unwritten",
+        [] {
+          Print(OnDevice<float>(1), 1);
+          float* const to = OnDevice<float>(2);
+          ReadUnwritten<<<2, 32>>>(to);
+          Print(to, 2);
+        }},
+    {"order",
+        [] {
+          int* const to = OnDevice<int>(1);
+          LastWins<<<4, 8>>>(to);
+          Print(to, 1);
+        }},
+    {"threads",
+        [] {
+          LastWins<<<1, 1025>>>(NULL);
+          printf("%d ", cudaPeekAtLastError() == cudaErrorInvalidConfiguration);
+          LastWins<<<0, 32>>>(NULL);
+          printf("%d ", cudaGetLastError() == cudaErrorInvalidConfiguration);
+          printf("%d ", cudaGetLastError() == cudaSuccess);
+        }},
+    {"pinned",
+        [] {
+          int* pinned;
+          cudaMallocHost(&pinned, sizeof(int));
+          *pinned = 0;
+          Increment<<<2, 32>>>(pinned);
+          printf("%d ", *pinned);
+          cudaDeviceSynchronize();
+          printf("%d ", *pinned);
+        }},
 };
 
 int main(int, char** arguments) {

@@ -82,8 +82,8 @@ bool Vector(const Dtype* data, const int count, const int distance) {
       return CUBLAS_STATUS_INVALID_VALUE; \
     } \
     Enqueue([=, scale = *alpha, keep = *beta] { \
-      cblas_##s##gemm(CblasColMajor, Of(trans_a), Of(trans_b), m, n, k, \
-          scale, a, lda, b, ldb, keep, c, ldc); \
+      cblas_##s##gemm(CblasColMajor, Of(trans_a), Of(trans_b), m, n, k, scale, \
+          a, lda, b, ldb, keep, c, ldc); \
     }); \
     return CUBLAS_STATUS_SUCCESS; \
   } \
@@ -106,9 +106,8 @@ bool Vector(const Dtype* data, const int count, const int distance) {
     if (!Vector(x, n, incx) || !Vector(y, n, incy)) { \
       return CUBLAS_STATUS_INVALID_VALUE; \
     } \
-    Enqueue([=, scale = *alpha] { \
-      cblas_##s##axpy(n, scale, x, incx, y, incy); \
-    }); \
+    Enqueue( \
+        [=, scale = *alpha] { cblas_##s##axpy(n, scale, x, incx, y, incy); }); \
     return CUBLAS_STATUS_SUCCESS; \
   } \
   cublasStatus_t cublas##S##scal(cublasHandle_t, int n, const Dtype* alpha, \
@@ -224,7 +223,6 @@ curandStatus_t curandGenerateNormal(curandGenerator_t generator, float* to,
 }
 
 curandStatus_t curandGenerateNormalDouble(curandGenerator_t generator,
-    double* to, const size_t count, const double mean,
-    const double deviation) {
+    double* to, const size_t count, const double mean, const double deviation) {
   return FillNormal(generator, to, count, mean, deviation);
 }

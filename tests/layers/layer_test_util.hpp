@@ -33,8 +33,8 @@ const int kEdgeOfKernels = 1 << 15;
 /// Gives a layer the weight that it would else make, and fill.
 template <typename Dtype>
 void GiveWeight(const int rows, const int columns, Layer<Dtype>* layer) {
-  layer->blobs().assign(1, shared_ptr<Blob<Dtype> >(
-      new Blob<Dtype>({rows, columns})));
+  layer->blobs().assign(1,
+      shared_ptr<Blob<Dtype> >(new Blob<Dtype>({rows, columns})));
 }
 
 /// The largest error that rounding explains, for values of about 1.
@@ -77,11 +77,11 @@ template <typename Work>
     work();
   } catch (const FatalError& error) {
     if (std::regex_search(string(error.what()),
-        std::regex(pattern, std::regex::extended))) {
+            std::regex(pattern, std::regex::extended))) {
       return ::testing::AssertionSuccess();
     }
-    return ::testing::AssertionFailure() << "what was said: " << error.what()
-        << "\nwhat was to be: " << pattern;
+    return ::testing::AssertionFailure()
+        << "what was said: " << error.what() << "\nwhat was to be: " << pattern;
   }
   return ::testing::AssertionFailure() << "nothing failed, with " << pattern;
 }
@@ -120,8 +120,7 @@ void ExpectSameInPlace(const LayerParameter& param,
     const vector<Blob<Dtype>*>& bottom, const vector<double>& top_diff) {
   Blob<Dtype> top;
   const vector<Blob<Dtype>*> separate(1, &top);
-  shared_ptr<Layer<Dtype> > layer =
-      LayerRegistry<Dtype>::CreateLayer(param);
+  shared_ptr<Layer<Dtype> > layer = LayerRegistry<Dtype>::CreateLayer(param);
   layer->SetUp(bottom, separate);
   layer->Forward(bottom, separate);
   const vector<double> data = DataOf(top);

@@ -41,12 +41,12 @@ cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream);
       const Dtype* alpha, const Dtype* x, int incx, Dtype* y, int incy); \
   cublasStatus_t cublas##S##scal(cublasHandle_t handle, int n, \
       const Dtype* alpha, Dtype* x, int incx); \
-  cublasStatus_t cublas##S##copy(cublasHandle_t handle, int n, \
-      const Dtype* x, int incx, Dtype* y, int incy); \
-  cublasStatus_t cublas##S##dot(cublasHandle_t handle, int n, \
-      const Dtype* x, int incx, const Dtype* y, int incy, Dtype* result); \
-  cublasStatus_t cublas##S##asum(cublasHandle_t handle, int n, \
-      const Dtype* x, int incx, Dtype* result);
+  cublasStatus_t cublas##S##copy(cublasHandle_t handle, int n, const Dtype* x, \
+      int incx, Dtype* y, int incy); \
+  cublasStatus_t cublas##S##dot(cublasHandle_t handle, int n, const Dtype* x, \
+      int incx, const Dtype* y, int incy, Dtype* result); \
+  cublasStatus_t cublas##S##asum(cublasHandle_t handle, int n, const Dtype* x, \
+      int incx, Dtype* result);
 CUDA_EMULATION_BLAS(S, float)
 CUDA_EMULATION_BLAS(D, double)
 #undef CUDA_EMULATION_BLAS

@@ -135,7 +135,8 @@ struct uint3 { unsigned int x, y, z; };
 struct dim3 {
   unsigned int x, y, z;
   dim3(const unsigned int x = 1, const unsigned int y = 1,
-      const unsigned int z = 1) : x(x), y(y), z(z) {}
+      const unsigned int z = 1)
+      : x(x), y(y), z(z) {}
 };
 
 const int warpSize = 32;
@@ -267,9 +268,11 @@ template <typename... Parameters> class Launcher {
   void operator()(const Parameters... given) const {
     const std::tuple<Parameters...> arguments(given...);
     int number = 0;
-    std::apply([&](const auto&... argument) {
-      (CheckArgument(launched_, ++number, argument), ...);
-    }, arguments);
+    std::apply(
+        [&](const auto&... argument) {
+          (CheckArgument(launched_, ++number, argument), ...);
+        },
+        arguments);
     void (*kernel)(Parameters...) = kernel_;
     Start(launched_, [kernel, arguments] { std::apply(kernel, arguments); });
   }
@@ -284,7 +287,8 @@ template <typename... Parameters> Launcher<Parameters...> Launch(
     const dim3 block, const size_t shared = 0, cudaStream_t = NULL,
     const char* file = __builtin_FILE(), const int line = __builtin_LINE()) {
   return {{name, reinterpret_cast<const void*>(kernel), grid, block, shared,
-      file, line}, kernel};
+              file, line},
+      kernel};
 }
 
 template <typename T> struct Warp {
@@ -303,8 +307,8 @@ template <typename T> T From(const Place& place, const unsigned int mask,
     const T& value, const int width, const int lane) {
   // Outside of its group of `width` lanes a lane gets its own value.
   const int group = Lane() / width * width;
-  return Exchange(place, mask, value).values[
-      lane < group || lane >= group + width ? Lane() : lane];
+  return Exchange(place, mask, value)
+      .values[lane < group || lane >= group + width ? Lane() : lane];
 }
 
 template <typename T, typename F> T Reduce(const Place& place,
@@ -329,7 +333,7 @@ template <typename T> cudaError_t cudaFuncSetAttribute(T* kernel,
 
 // Each of these knows the line that calls it, for the report of a deadlock.
 #define CUDA_EMULATION_PLACE \
-  const char* file = __builtin_FILE(), const int line = __builtin_LINE()
+  const char *file = __builtin_FILE(), const int line = __builtin_LINE()
 #define CUDA_EMULATION_HERE {__func__, file, line}
 
 inline void __syncthreads(CUDA_EMULATION_PLACE) {

@@ -36,9 +36,12 @@ class GPUMarginSoftmaxTest : public GPUDeviceTest<Dtype> {
     Caffe::set_mode(mode);
     Caffe::set_random_seed(1701);
     LayerParameter param;
-    CHECK(google::protobuf::TextFormat::ParseFromString(string("name: 'loss' "
-        "type: 'MarginSoftmaxLoss' phase: TRAIN margin_softmax_loss_param { "
-        "weight_filler { type: 'constant' } ") + shape.options + " }",
+    CHECK(google::protobuf::TextFormat::ParseFromString(
+        string(
+            "name: 'loss' "
+            "type: 'MarginSoftmaxLoss' phase: TRAIN margin_softmax_loss_param { "
+            "weight_filler { type: 'constant' } ") +
+            shape.options + " }",
         &param));
     param.mutable_margin_softmax_loss_param()->set_num_output(shape.classes);
     std::mt19937 random(shape.rows * 31 + shape.classes);
@@ -94,8 +97,9 @@ class GPUMarginSoftmaxTest : public GPUDeviceTest<Dtype> {
   }
 
   void ExpectAsOnCPU(const MarginSoftmaxCase& shape) {
-    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.dim
-        << ", " << shape.classes << " classes, " << shape.options);
+    SCOPED_TRACE(testing::Message()
+        << shape.rows << " x " << shape.dim << ", " << shape.classes
+        << " classes, " << shape.options);
     const Result cpu = Run(Caffe::CPU, shape);
     const Result gpu = Run(Caffe::GPU, shape);
     ExpectClose(cpu.tops, gpu.tops);
@@ -193,8 +197,8 @@ TYPED_TEST(GPUMarginSoftmaxTest, TestBlocks) {
     const MarginGradients<Dtype> gradients = {unit.mutable_gpu_diff(),
         norm.mutable_gpu_diff(), weight.mutable_gpu_diff()};
     softmax.Backward(batch, tops.gpu_diff(), gradients);
-    const vector<double> found[4] = {DataOf(tops), DiffOf(unit), DiffOf(norm),
-        DiffOf(weight)};
+    const vector<double> found[4] = {
+        DataOf(tops), DiffOf(unit), DiffOf(norm), DiffOf(weight)};
     for (int part = 0; part < 4; ++part) {
       if (k == 0) { expected[part] = found[part]; }
       this->ExpectClose(expected[part], found[part]);

@@ -78,8 +78,7 @@ class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
   }
 
   shared_ptr<Layer<Dtype> > MakeLayer() {
-    shared_ptr<Layer<Dtype> > layer =
-        LayerRegistry<Dtype>::CreateLayer(param_);
+    shared_ptr<Layer<Dtype> > layer = LayerRegistry<Dtype>::CreateLayer(param_);
     layer->SetUp(bottom_, top_);
     return layer;
   }
@@ -98,8 +97,9 @@ class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
     std::ostringstream text;
     text.precision(9);
     text << "layer { name: 'data' type: 'Input' top: 'f' top: 'label' "
-         << "  input_param { shape { dim: " << feature_.shape(0) << " dim: "
-         << feature_.shape(1) << " } shape { dim: " << feature_.shape(0)
+         << "  input_param { shape { dim: " << feature_.shape(0)
+         << " dim: " << feature_.shape(1)
+         << " } shape { dim: " << feature_.shape(0)
          << " } } } force_backward: true "
          << "layer { name: 'loss' type: 'NormalizedInnerProduct' bottom: 'f' "
          << "  top: 'cos' normalized_inner_product_param { num_output: "
@@ -112,11 +112,13 @@ class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
          << "  power_param { scale: " << own.scale() << " } } "
          << "layer { name: 'l' type: 'SoftmaxWithLoss' bottom: 'logit' "
          << "  bottom: 'label' top: 'l' loss_param { ignore_label: -1 "
-         << "  normalization: " << LossParameter_NormalizationMode_Name(
-             param_.loss_param().normalization()) << " } }";
+         << "  normalization: "
+         << LossParameter_NormalizationMode_Name(
+                param_.loss_param().normalization())
+         << " } }";
     NetParameter net_param;
-    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text.str(),
-        &net_param));
+    ASSERT_TRUE(
+        google::protobuf::TextFormat::ParseFromString(text.str(), &net_param));
     net_param.mutable_state()->set_phase(TRAIN);
     Net<Dtype> net(net_param);
     shared_ptr<Layer<Dtype> > layer = MakeLayer();
@@ -159,8 +161,8 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestForwardByHand) {
   SetBlob({3, 2}, {5, 0, 0, 0.5, -1, 0}, layer->blobs()[0].get());
   layer->Forward(this->bottom_, this->top_);
   // Cosines (0.6, 0.8, -0.6) and (0, 1, 0); the margin is 0.25.
-  const double first = std::log(std::exp(2 * 0.55) + std::exp(1.2) +
-      std::exp(-1.2)) - 2 * 0.55;
+  const double first =
+      std::log(std::exp(2 * 0.55) + std::exp(1.2) + std::exp(-1.2)) - 2 * 0.55;
   const double second = std::log(std::exp(-0.5) + std::exp(2.) + 1) + 0.5;
   EXPECT_NEAR((first + second) / 2, this->loss_.cpu_data()[0], 1e-6);
   ExpectNear({0.4, 0.8, 0.5}, this->statistics_.cpu_data());
@@ -252,7 +254,9 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestLogitsGrowWithFeatureNorms) {
   // 0.5 * 5 * (0.6 - 0.25, 0.8) and 0.5 * 2 * (0, 1 - 0.25), where 1 is taken
   // as 1 - 1e-4.
   EXPECT_NEAR((std::log1p(std::exp(2.5 * (0.8 - 0.35))) +
-      std::log1p(std::exp(-0.7499))) / 2, this->loss_.cpu_data()[0], 1e-6);
+                  std::log1p(std::exp(-0.7499))) /
+          2,
+      this->loss_.cpu_data()[0], 1e-6);
 }
 
 TYPED_TEST(MarginSoftmaxLossLayerTest, TestLossKeepsItsDigits) {
@@ -413,8 +417,10 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestSampledClasses) {
     this->margin()->set_num_output(chosen.size());
     for (int i = 0; i < 6; ++i) {
       if (this->label_.cpu_data()[i] < 0) { continue; }
-      this->label_.mutable_cpu_data()[i] = std::lower_bound(chosen.begin(),
-          chosen.end(), this->label_.cpu_data()[i]) - chosen.begin();
+      this->label_.mutable_cpu_data()[i] =
+          std::lower_bound(chosen.begin(), chosen.end(),
+              this->label_.cpu_data()[i]) -
+          chosen.begin();
     }
     shared_ptr<Layer<Dtype> > few = this->MakeLayer();
     for (size_t j = 0; j < chosen.size(); ++j) {
@@ -463,7 +469,8 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestAllOthersAreDrawnEquallyOften) {
     for (int j = 0; j < 20; ++j) {
       const double share = j == 3 || j == 10 ? 1 : (half ? 10. : 4.) / 18;
       EXPECT_NEAR(400 * share, count[j],
-          4 * std::sqrt(400 * share * (1 - share)) + 1e-9) << "class " << j;
+          4 * std::sqrt(400 * share * (1 - share)) + 1e-9)
+          << "class " << j;
     }
   }
 }
@@ -570,7 +577,8 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestMoreThanKernelsGoOver) {
   this->margin()->set_num_output(edge + 1);
   layer = LayerRegistry<Dtype>::CreateLayer(this->param_);
   GiveWeight(edge + 1, edge, layer.get());
-  EXPECT_FATAL(layer->SetUp(this->bottom_, this->top_), "Layer loss "
+  EXPECT_FATAL(layer->SetUp(this->bottom_, this->top_),
+      "Layer loss "
       ".MarginSoftmaxLoss.: the weight .* has 32769 x 32768 numbers");
 }
 

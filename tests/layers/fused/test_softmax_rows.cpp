@@ -41,7 +41,8 @@ TYPED_TEST(SoftmaxRowsTest, TestExpInEveryInstructionSet) {
       vector<TypeParam> many(16, -std::numeric_limits<TypeParam>::infinity());
       many[0] = x;
       ASSERT_LE(this->Ulps(std::exp(x), rows->sum_exp(16, 1, 0, many.data())),
-          2) << rows->name << " at " << x;
+          2)
+          << rows->name << " at " << x;
     }
   }
 }
@@ -49,9 +50,8 @@ TYPED_TEST(SoftmaxRowsTest, TestExpInEveryInstructionSet) {
 // Every length has its own tail, and every kind of number goes everywhere.
 TYPED_TEST(SoftmaxRowsTest, TestSameAsPlainLoops) {
   const TypeParam infinity = std::numeric_limits<TypeParam>::infinity();
-  const TypeParam odd[] = {
-    std::numeric_limits<TypeParam>::quiet_NaN(), infinity, -infinity,
-    TypeParam(-0.0), 1000, -1000 };
+  const TypeParam odd[] = {std::numeric_limits<TypeParam>::quiet_NaN(),
+      infinity, -infinity, TypeParam(-0.0), 1000, -1000};
   for (const SoftmaxRows<TypeParam>* rows : AllSoftmaxRows<TypeParam>()) {
     for (int n = 0; n < 70; ++n) {
       for (int kind = 0; kind <= 6; ++kind) {
@@ -81,8 +81,10 @@ TYPED_TEST(SoftmaxRowsTest, TestSameAsPlainLoops) {
           EXPECT_EQ(std::signbit(plain[j]), std::signbit(x[j]));
         }
         EXPECT_LE(this->Ulps(sum, rows->sum_exp(n, 3, 0.75, x.data())), 40);
-        EXPECT_LE(this->Ulps(total, rows->gradient(n, 3, 2, 0.5, x.data(),
-            factor.data(), gradient.data(), along.data())), 400)
+        EXPECT_LE(this->Ulps(total,
+                      rows->gradient(n, 3, 2, 0.5, x.data(), factor.data(),
+                          gradient.data(), along.data())),
+            400)
             << rows->name << " " << n << " " << kind;
         for (int j = 0; j < n; ++j) {
           // The exponents are up to 8, and rounded once or twice.

@@ -45,9 +45,7 @@ class ChannelScaleLayerTest : public MultiDeviceTest<TypeParam> {
     ChannelScaleLayer<Dtype> layer(param_);
     layer.SetUp(bottom_, top_);
     layer.Forward(bottom_, top_);
-    for (int i = 0; i < y_.count(); ++i) {
-      y_.mutable_cpu_diff()[i] = diff[i];
-    }
+    for (int i = 0; i < y_.count(); ++i) { y_.mutable_cpu_diff()[i] = diff[i]; }
     for (int i = 0; i < s_.count(); ++i) {
       s_.mutable_cpu_diff()[i] = 77;  // has to be overwritten
     }
@@ -66,8 +64,8 @@ TYPED_TEST(ChannelScaleLayerTest, TestForwardAndBackward) {
   this->Run(this->diff_);
   EXPECT_EQ(vector<double>({2, 6, 6, 12, 10, 18, 4, -10, 12, -20, 20, -30}),
       DataOf(this->y_));
-  EXPECT_EQ(vector<double>({2, 6, 6, 12, 10, 18,
-      -28, 40, -36, 50, -44, 60}), DiffOf(this->x_));
+  EXPECT_EQ(vector<double>({2, 6, 6, 12, 10, 18, -28, 40, -36, 50, -44, 60}),
+      DiffOf(this->x_));
   EXPECT_EQ(vector<double>({35, 56, -7 - 27 - 55, -16 - 40 - 72}),
       DiffOf(this->s_));
 }
@@ -83,9 +81,7 @@ TYPED_TEST(ChannelScaleLayerTest, TestGradientOfRows) {
   typedef typename TypeParam::Dtype Dtype;
   // More channels than a block of threads has, as there are classes.
   vector<double> x;
-  for (int i = 0; i < 2 * 301; ++i) {
-    x.push_back(i % 7 - 3);
-  }
+  for (int i = 0; i < 2 * 301; ++i) { x.push_back(i % 7 - 3); }
   SetBlob({2, 301}, x, &this->x_);
   SetBlob({2, 1}, {0.5, -2}, &this->s_);
   ChannelScaleLayer<Dtype> layer(this->param_);
@@ -148,8 +144,7 @@ TYPED_TEST(ChannelScaleLayerTest, TestGlobalScale) {
   resumed.SetUp(this->bottom_, this->top_);
   resumed.Forward(this->bottom_, this->top_);
   EXPECT_NEAR(4.5, this->top_scale_.cpu_data()[0], 1e-5);
-  EXPECT_EQ(this->top_scale_.cpu_data()[0],
-      resumed.blobs()[0]->cpu_data()[0]);
+  EXPECT_EQ(this->top_scale_.cpu_data()[0], resumed.blobs()[0]->cpu_data()[0]);
 }
 
 TYPED_TEST(ChannelScaleLayerTest, TestLimitsAndStartOfTheGlobalScale) {
@@ -189,7 +184,8 @@ TYPED_TEST(ChannelScaleLayerTest, TestSnapshotAndResume) {
 TYPED_TEST(ChannelScaleLayerTest, TestRefusals) {
   typedef typename TypeParam::Dtype Dtype;
   this->s_.Reshape({4});
-  EXPECT_FATAL(this->Run(this->diff_), "Layer scale .ChannelScale.: bottom.1. "
+  EXPECT_FATAL(this->Run(this->diff_),
+      "Layer scale .ChannelScale.: bottom.1. "
       "must hold one scale for each item and position");
   this->s_.Reshape({2, 2});
   const vector<Blob<Dtype>*> top = this->top_;
@@ -211,7 +207,8 @@ TYPED_TEST(ChannelScaleLayerTest, TestMoreThanKernelsGoOver) {
   this->s_.Reshape({kEdgeOfKernels});
   layer.SetUp(this->bottom_, this->top_);
   this->x_.Reshape({kEdgeOfKernels, kEdgeOfKernels + 1});
-  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_), "bottom.0. has "
+  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_),
+      "bottom.0. has "
       "32768 x 32769 numbers, .* at most 2.30");
 }
 

@@ -26,10 +26,9 @@ class CombinedMarginLayerTest : public MultiDeviceTest<TypeParam> {
     param_.set_type("CombinedMargin");
     param_.set_phase(TRAIN);
     SetMargin(1, 0.5, 0.25);
-    SetBlob({4, 3}, {0.5, 0.75, -0.5,
-                     0.25, 0.5, 1,
-                     -1, 0.25, -0.25,
-                     0.75, 0.5, 0.25}, &cosine_);
+    SetBlob({4, 3},
+        {0.5, 0.75, -0.5, 0.25, 0.5, 1, -1, 0.25, -0.25, 0.75, 0.5, 0.25},
+        &cosine_);
     SetBlob({4}, {0, 1, 2, -1}, &label_);
     bottom_ = {&cosine_, &label_};
     top_ = {&top_cosine_};
@@ -65,7 +64,8 @@ class CombinedMarginLayerTest : public MultiDeviceTest<TypeParam> {
         << "at cosine " << cosine;
     BackwardFrom({-3}, top_, bottom_, &layer);
     EXPECT_NEAR(-3 * slope, cosine_.cpu_diff()[0],
-        10 * Tolerance<Dtype>() * (3 + 3 * slope)) << "at cosine " << cosine;
+        10 * Tolerance<Dtype>() * (3 + 3 * slope))
+        << "at cosine " << cosine;
   }
 
   // One row for each target, at either class in turn.
@@ -95,11 +95,9 @@ TYPED_TEST_CASE(CombinedMarginLayerTest, TestDtypesAndDevices);
 TYPED_TEST(CombinedMarginLayerTest, TestForward) {
   this->Forward();
   // acos(0.5) = pi / 3 and acos(-0.25) = 1.823476581937.
-  ExpectNear({-0.226403414709, 0.75, -0.5,
-              0.25, -0.226403414709, 1,
-              -1, 0.25, -0.933597422163,
-              0.75, 0.5, 0.25}, this->top_cosine_.cpu_data(),
-      typename TypeParam::Dtype(2e-6));
+  ExpectNear({-0.226403414709, 0.75, -0.5, 0.25, -0.226403414709, 1, -1, 0.25,
+                 -0.933597422163, 0.75, 0.5, 0.25},
+      this->top_cosine_.cpu_data(), typename TypeParam::Dtype(2e-6));
 }
 
 TYPED_TEST(CombinedMarginLayerTest, TestAdditiveCosine) {
@@ -177,8 +175,7 @@ TYPED_TEST(CombinedMarginLayerTest, TestCosinesOfOneStayFinite) {
 }
 
 TYPED_TEST(CombinedMarginLayerTest, TestNotANumberIsNotHidden) {
-  this->cosine_.mutable_cpu_data()[0] =
-      std::numeric_limits<float>::quiet_NaN();
+  this->cosine_.mutable_cpu_data()[0] = std::numeric_limits<float>::quiet_NaN();
   this->Forward();
   EXPECT_TRUE(std::isnan(this->top_cosine_.cpu_data()[0]));
 }

@@ -24,10 +24,9 @@ class CosinAddmLayerTest : public MultiDeviceTest<TypeParam> {
     param_.set_name("margin");
     param_.set_type("CosinAddm");
     param_.set_phase(TRAIN);
-    SetBlob({4, 3}, {0.5, 0.75, -0.5,
-                     0.25, 0.9375, 1,
-                     -1, 0.25, -0.9375,
-                     0.75, 0.5, 0.25}, &cosine_);
+    SetBlob({4, 3},
+        {0.5, 0.75, -0.5, 0.25, 0.9375, 1, -1, 0.25, -0.9375, 0.75, 0.5, 0.25},
+        &cosine_);
     SetBlob({4}, {0, 1, 2, -1}, &label_);
     bottom_ = {&cosine_, &label_};
     top_ = {&top_cosine_};
@@ -50,10 +49,9 @@ TYPED_TEST(CosinAddmLayerTest, TestForwardOnBothSidesOfPi) {
   typedef typename TypeParam::Dtype Dtype;
   this->Forward();
   // cos(acos(x) + 0.5), and past pi x - 0.5 * sin(0.5).
-  ExpectNear({0.023596585291, 0.75, -0.5,
-              0.25, 0.655900624993, 1,
-              -1, 0.25, -1.177212769302,
-              0.75, 0.5, 0.25}, this->top_cosine_.cpu_data(), Dtype(1e-5));
+  ExpectNear({0.023596585291, 0.75, -0.5, 0.25, 0.655900624993, 1, -1, 0.25,
+                 -1.177212769302, 0.75, 0.5, 0.25},
+      this->top_cosine_.cpu_data(), Dtype(1e-5));
 }
 
 TYPED_TEST(CosinAddmLayerTest, TestIsCombinedMarginMonotone) {

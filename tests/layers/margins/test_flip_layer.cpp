@@ -53,19 +53,15 @@ TYPED_TEST(FlipLayerTest, TestDefaultIsLeftAndRight) {
   FlipLayer<Dtype> layer(this->param_);
   layer.SetUp(this->bottom_, this->top_);
   layer.Forward(this->bottom_, this->top_);
-  ExpectNear({3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10},
-      this->flipped_.cpu_data(), Dtype(0));
+  ExpectNear({3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10}, this->flipped_.cpu_data(),
+      Dtype(0));
 }
 
 TYPED_TEST(FlipLayerTest, TestFlips) {
-  this->ExpectFlipped(true, false,
-      {3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10});
-  this->ExpectFlipped(false, true,
-      {4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9});
-  this->ExpectFlipped(true, true,
-      {6, 5, 4, 3, 2, 1, 12, 11, 10, 9, 8, 7});
-  this->ExpectFlipped(false, false,
-      {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  this->ExpectFlipped(true, false, {3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10});
+  this->ExpectFlipped(false, true, {4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9});
+  this->ExpectFlipped(true, true, {6, 5, 4, 3, 2, 1, 12, 11, 10, 9, 8, 7});
+  this->ExpectFlipped(false, false, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
 }
 
 TYPED_TEST(FlipLayerTest, TestGradient) {
@@ -92,7 +88,8 @@ TYPED_TEST(FlipLayerTest, TestMoreThanKernelsGoOver) {
   this->data_.Reshape({1, 1, kEdgeOfKernels, kEdgeOfKernels});
   layer.SetUp(this->bottom_, this->top_);
   this->data_.Reshape({2, 1, kEdgeOfKernels, kEdgeOfKernels / 2 + 1});
-  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_), "bottom.0. has "
+  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_),
+      "bottom.0. has "
       "2 x 536903680 numbers, .* at most 2.30");
 }
 

@@ -45,19 +45,22 @@ TYPED_TEST(GPULabelCheckTest, TestGoodLabelsAreNotReported) {
 
 TYPED_TEST(GPULabelCheckTest, TestTheFirstBadLabelIsReportedLater) {
   this->Check({0, 2, -1, 3, 0.5}, 3);
-  EXPECT_FATAL(this->check_.Report(), "Layer margin .CombinedMargin.: row 3 of "
+  EXPECT_FATAL(this->check_.Report(),
+      "Layer margin .CombinedMargin.: row 3 of "
       "the batch has label 3, but with C = 3 classes .* an earlier pass");
 }
 
 TYPED_TEST(GPULabelCheckTest, TestEveryKindOfBadLabel) {
   const double bad[] = {3, 1e9, 0.5, -0.5, INFINITY, -INFINITY, NAN};
-  const char* const text[] = {"3", "1e.09", "0.5", "-0.5", "inf", "-inf",
-      "-?nan"};
+  const char* const text[] = {
+      "3", "1e.09", "0.5", "-0.5", "inf", "-inf", "-?nan"};
   for (int i = 0; i < 7; ++i) {
-    EXPECT_FATAL({
-      this->Check({1, bad[i]}, 3);
-      this->check_.Report();
-    }, string("row 1 of the batch has label ") + text[i]);
+    EXPECT_FATAL(
+        {
+          this->Check({1, bad[i]}, 3);
+          this->check_.Report();
+        },
+        string("row 1 of the batch has label ") + text[i]);
   }
 }
 

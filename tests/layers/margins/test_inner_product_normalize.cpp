@@ -35,9 +35,10 @@ class InnerProductNormalizeTest : public MultiDeviceTest<TypeParam> {
   // A weight of 3 classes, the last of them a zero vector.
   void SetUpWithWeight(InnerProductLayer<Dtype>* layer) {
     layer->SetUp(bottom_, top_);
-    SetBlob(layer->blobs()[0]->shape(), layer_param()->transpose() ?
-        vector<double>({6, 0, 0, 8, -0.5, 0}) :
-        vector<double>({6, 8, 0, -0.5, 0, 0}), layer->blobs()[0].get());
+    SetBlob(layer->blobs()[0]->shape(),
+        layer_param()->transpose() ? vector<double>({6, 0, 0, 8, -0.5, 0})
+                                   : vector<double>({6, 8, 0, -0.5, 0, 0}),
+        layer->blobs()[0].get());
   }
 
   LayerParameter param_;
@@ -104,9 +105,9 @@ TYPED_TEST(InnerProductNormalizeTest, TestGradientIsNotProjected) {
   Blob<Dtype>* weight = layer.blobs()[0].get();
   caffe_set(weight->count(), Dtype(0), weight->mutable_cpu_diff());
   BackwardFrom({1, 2, 3, 4, 5, 6}, this->top_, this->bottom_, &layer);
-  ExpectNear({1 * 3 - 4 * 0.5, 1 * 4, 2 * 3 - 5 * 0.5, 2 * 4,
-              3 * 3 - 6 * 0.5, 3 * 4}, weight->cpu_diff(),
-      5 * Tolerance<Dtype>());
+  ExpectNear(
+      {1 * 3 - 4 * 0.5, 1 * 4, 2 * 3 - 5 * 0.5, 2 * 4, 3 * 3 - 6 * 0.5, 3 * 4},
+      weight->cpu_diff(), 5 * Tolerance<Dtype>());
   ExpectNear({1 * 0.6, 1 * 0.8 - 2, 4 * 0.6, 4 * 0.8 - 5},
       this->data_.cpu_diff(), 5 * Tolerance<Dtype>());
 }

@@ -29,10 +29,9 @@ class LabelSpecificAddLayerTest : public MultiDeviceTest<TypeParam> {
     param_.set_phase(TRAIN);
     param_.mutable_label_specific_add_param()->set_bias(-0.25);
     // The targets: above the margin, just at it, below it, and ignored.
-    SetBlob({4, 3}, {0.75, 0.5, -0.5,
-                     0.5, 0.25, 0.75,
-                     0.5, 0.125, -0.5,
-                     0.75, 0.5, 0.25}, &logits_);
+    SetBlob({4, 3},
+        {0.75, 0.5, -0.5, 0.5, 0.25, 0.75, 0.5, 0.125, -0.5, 0.75, 0.5, 0.25},
+        &logits_);
     SetBlob({4}, {0, 1, 2, -1}, &label_);
     bottom_ = {&logits_, &label_};
     top_ = {&top_logits_};
@@ -71,19 +70,16 @@ TYPED_TEST_CASE(LabelSpecificAddLayerTest, TestDtypesAndDevices);
 
 TYPED_TEST(LabelSpecificAddLayerTest, TestAddsOnlyAboveTheMargin) {
   this->Forward();
-  ExpectNear({0.5, 0.5, -0.5,
-              0.5, 0.25, 0.75,
-              0.5, 0.125, -0.5,
-              0.75, 0.5, 0.25}, this->top_logits_.cpu_data());
+  ExpectNear(
+      {0.5, 0.5, -0.5, 0.5, 0.25, 0.75, 0.5, 0.125, -0.5, 0.75, 0.5, 0.25},
+      this->top_logits_.cpu_data());
 }
 
 TYPED_TEST(LabelSpecificAddLayerTest, TestUnconditional) {
   this->param_.mutable_label_specific_add_param()->set_unconditional(true);
   this->Forward();
-  ExpectNear({0.5, 0.5, -0.5,
-              0.5, 0, 0.75,
-              0.5, 0.125, -0.75,
-              0.75, 0.5, 0.25}, this->top_logits_.cpu_data());
+  ExpectNear({0.5, 0.5, -0.5, 0.5, 0, 0.75, 0.5, 0.125, -0.75, 0.75, 0.5, 0.25},
+      this->top_logits_.cpu_data());
 }
 
 TYPED_TEST(LabelSpecificAddLayerTest, TestPassesThroughInTestPhase) {
@@ -139,7 +135,8 @@ TYPED_TEST(LabelSpecificAddLayerTest, TestInPlace) {
 }
 
 TYPED_TEST(LabelSpecificAddLayerTest, TestLabelOutOfRange) {
-  this->ExpectFatalFor(3, "Layer margin .LabelSpecificAdd.: row 2 of the batch "
+  this->ExpectFatalFor(3,
+      "Layer margin .LabelSpecificAdd.: row 2 of the batch "
       "has label 3, but with C = 3 classes");
   this->ExpectFatalFor(1e9, "row 2 of the batch has label 1e.09");
   this->ExpectFatalFor(0.5, "row 2 of the batch has label 0.5");
@@ -228,7 +225,8 @@ TYPED_TEST(LabelSpecificAddLayerTest, TestAnnealingInANet) {
       "layer { name: 'margin' type: 'LabelSpecificAdd' bottom: 'fc6' "
       "  bottom: 'label' top: 'fc6_margin' top: 'bias' "
       "  label_specific_add_param { bias_base: 0 bias_gamma: -0.125 "
-      "    bias_min: -1 } }", &net_param));
+      "    bias_min: -1 } }",
+      &net_param));
   net_param.mutable_state()->set_phase(TRAIN);
   Net<Dtype> net(net_param);
   // A solver must neither learn nor decay the count.

@@ -26,10 +26,9 @@ class LabelSpecificMarginLayerTest : public MultiDeviceTest<TypeParam> {
     param_.set_name("margin");
     param_.set_type("LabelSpecificMargin");
     param_.set_phase(TRAIN);
-    SetBlob({4, 3}, {0.5, 0.75, -0.5,
-                     0.25, 0.875, 1,
-                     -1, 0.25, -0.25,
-                     0.75, 0.5, 0.25}, &cosine_);
+    SetBlob({4, 3},
+        {0.5, 0.75, -0.5, 0.25, 0.875, 1, -1, 0.25, -0.25, 0.75, 0.5, 0.25},
+        &cosine_);
     SetBlob({4}, {0, 1, 2, -1}, &label_);
     bottom_ = {&cosine_, &label_};
     top_ = {&top_cosine_, &top_margin_};
@@ -69,10 +68,9 @@ TYPED_TEST(LabelSpecificMarginLayerTest, TestHardIsInDegrees) {
   this->SetConstant(30);
   this->Forward();
   // cos(60 + 30 degrees), and x * cos(30) - sqrt(1 - x^2) * sin(30).
-  ExpectNear({0, 0.75, -0.5,
-              0.25, 0.515710769, 1,
-              -1, 0.25, -0.700629270,
-              0.75, 0.5, 0.25}, this->top_cosine_.cpu_data(), Dtype(2e-6));
+  ExpectNear({0, 0.75, -0.5, 0.25, 0.515710769, 1, -1, 0.25, -0.700629270, 0.75,
+                 0.5, 0.25},
+      this->top_cosine_.cpu_data(), Dtype(2e-6));
   EXPECT_EQ(30, this->top_margin_.cpu_data()[0]);
 }
 
@@ -82,10 +80,9 @@ TYPED_TEST(LabelSpecificMarginLayerTest, TestSoftIsAFactor) {
   this->margin()->set_type(LabelSpecificMarginParameter_MarginType_SOFT);
   this->Forward();
   // cos(2 theta) = 2 x^2 - 1, and past pi just above -1.
-  ExpectNear({-0.5, 0.75, -0.5,
-              0.25, 0.53125, 1,
-              -1, 0.25, -0.999999995,
-              0.75, 0.5, 0.25}, this->top_cosine_.cpu_data(), Dtype(2e-6));
+  ExpectNear({-0.5, 0.75, -0.5, 0.25, 0.53125, 1, -1, 0.25, -0.999999995, 0.75,
+                 0.5, 0.25},
+      this->top_cosine_.cpu_data(), Dtype(2e-6));
 }
 
 TYPED_TEST(LabelSpecificMarginLayerTest, TestMonotone) {
@@ -201,7 +198,8 @@ TYPED_TEST(LabelSpecificMarginLayerTest, TestMarginOfGivenWeights) {
 
 TYPED_TEST(LabelSpecificMarginLayerTest, TestRefusals) {
   this->margin()->set_auto_tune(true);
-  EXPECT_FATAL(this->Forward(), "Layer margin .LabelSpecificMargin.: auto_tune "
+  EXPECT_FATAL(this->Forward(),
+      "Layer margin .LabelSpecificMargin.: auto_tune "
       "is not supported. Set margin_base");
   this->margin()->clear_auto_tune();
   this->margin()->set_reset_margin(true);

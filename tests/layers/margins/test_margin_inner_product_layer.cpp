@@ -33,16 +33,12 @@ class MarginInnerProductLayerTest : public MultiDeviceTest<TypeParam> {
     SetMargin(4, 0);
     // Angles of all sizes: with the weights below, about 23, 60, 104 and 170
     // degrees to the label's, so that each branch of psi is taken.
-    SetBlob({kRows, kDim}, {1, 0.5, 0.25,
-                            -0.5, 1, 0.75,
-                            0.5, -1.25, 0.5,
-                            0.25, -0.5, -1.5}, &input_);
+    SetBlob({kRows, kDim},
+        {1, 0.5, 0.25, -0.5, 1, 0.75, 0.5, -1.25, 0.5, 0.25, -0.5, -1.5},
+        &input_);
     SetBlob({kRows}, {0, 1, 2, 4}, &label_);
-    weights_ = {2, 0.5, -0.25,
-                0.5, 1, 0,
-                -0.25, 1, 1.5,
-                1, -1, 0.5,
-                0, 0.25, 1};
+    weights_ = {
+        2, 0.5, -0.25, 0.5, 1, 0, -0.25, 1, 1.5, 1, -1, 0.5, 0, 0.25, 1};
     bottom_ = {&input_, &label_};
     top_ = {&top_logits_, &top_lambda_};
   }
@@ -58,8 +54,7 @@ class MarginInnerProductLayerTest : public MultiDeviceTest<TypeParam> {
   }
 
   shared_ptr<Layer<Dtype> > MakeLayer() {
-    shared_ptr<Layer<Dtype> > layer(
-        new MarginInnerProductLayer<Dtype>(param_));
+    shared_ptr<Layer<Dtype> > layer(new MarginInnerProductLayer<Dtype>(param_));
     layer->SetUp(bottom_, top_);
     SetBlob({kClasses, kDim}, weights_, layer->blobs()[0].get());
     return layer;
@@ -81,9 +76,10 @@ class MarginInnerProductLayerTest : public MultiDeviceTest<TypeParam> {
         const double theta = std::acos(dot / std::sqrt(x * w));
         const int k = m * theta / 3.14159265358979323846;
         const double psi = (k % 2 ? -1 : 1) * std::cos(m * theta) - 2 * k;
-        logits.push_back(std::sqrt(x) * (label_.cpu_data()[i] == j ?
-            (lambda * std::cos(theta) + psi) / (1 + lambda) :
-            std::cos(theta)));
+        logits.push_back(std::sqrt(x) *
+            (label_.cpu_data()[i] == j
+                    ? (lambda * std::cos(theta) + psi) / (1 + lambda)
+                    : std::cos(theta)));
       }
     }
     return logits;
@@ -156,9 +152,7 @@ TYPED_TEST(MarginInnerProductLayerTest, TestBackwardLeavesTheTopsGradient) {
   shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
   layer->Forward(this->bottom_, this->top_);
   vector<double> diff;
-  for (int i = 0; i < kRows * kClasses; ++i) {
-    diff.push_back(0.25 * i - 2);
-  }
+  for (int i = 0; i < kRows * kClasses; ++i) { diff.push_back(0.25 * i - 2); }
   BackwardFrom(diff, this->top_, this->bottom_, layer.get());
   EXPECT_EQ(diff, DiffOf(this->top_logits_));
   const vector<double> first = DiffOf(this->input_);
@@ -302,7 +296,8 @@ TYPED_TEST(MarginInnerProductLayerTest, TestMoreThanKernelsGoOver) {
   this->margin()->set_num_output(edge + 1);
   MarginInnerProductLayer<Dtype> more(this->param_);
   GiveWeight(edge + 1, edge, &more);
-  EXPECT_FATAL(more.SetUp(this->bottom_, this->top_), "Layer fc6 "
+  EXPECT_FATAL(more.SetUp(this->bottom_, this->top_),
+      "Layer fc6 "
       ".MarginInnerProduct.: the weight .* has 32769 x 32768 numbers");
   this->margin()->set_num_output(edge);
   MarginInnerProductLayer<Dtype> most(this->param_);
@@ -310,7 +305,8 @@ TYPED_TEST(MarginInnerProductLayerTest, TestMoreThanKernelsGoOver) {
   most.SetUp(this->bottom_, this->top_);
   this->label_.Reshape({edge + 1});
   this->input_.Reshape({edge + 1, edge});
-  EXPECT_FATAL(most.Reshape(this->bottom_, this->top_), "bottom.0. has "
+  EXPECT_FATAL(most.Reshape(this->bottom_, this->top_),
+      "bottom.0. has "
       "32769 x 32768 numbers, .* Take a smaller batch");
 }
 

@@ -82,8 +82,7 @@ TYPED_TEST(NormalizeLayerTest, TestL2AtEachPosition) {
   this->Forward();
   ExpectNear({0.6, 5 / 13., 0.8, -12 / 13.}, this->unit_.cpu_data());
   EXPECT_EQ(vector<int>({1, 1, 2, 1}), this->norm_.shape());
-  ExpectNear({5, 13}, this->norm_.cpu_data(),
-      typename TypeParam::Dtype(1e-5));
+  ExpectNear({5, 13}, this->norm_.cpu_data(), typename TypeParam::Dtype(1e-5));
 }
 
 TYPED_TEST(NormalizeLayerTest, TestL1) {

@@ -75,8 +75,7 @@ TYPED_TEST(NormalizedInnerProductLayerTest, TestForward) {
   layer.Forward(this->bottom_, this->top_);
   EXPECT_EQ(vector<int>({2, 3}), this->cosine_.shape());
   const double half = std::sqrt(0.5);
-  ExpectNear({0.6, -0.8, -0.2 * half, -1, 0, -half},
-      this->cosine_.cpu_data());
+  ExpectNear({0.6, -0.8, -0.2 * half, -1, 0, -half}, this->cosine_.cpu_data());
   // The weights are read, not projected.
   ExpectNear(this->weight_, layer.blobs()[0]->cpu_data(), Dtype(0));
 }
@@ -109,8 +108,7 @@ TYPED_TEST(NormalizedInnerProductLayerTest, TestBackwardReadsNoTopData) {
   const vector<double> top_diff = {1, 2, -3, 4, -5, 6};
   const vector<double> weight_diff = this->WeightDiff(top_diff, &layer);
   const vector<double> diff = DiffOf(this->data_);
-  caffe_set(this->cosine_.count(), Dtype(9),
-      this->cosine_.mutable_cpu_data());
+  caffe_set(this->cosine_.count(), Dtype(9), this->cosine_.mutable_cpu_data());
   EXPECT_EQ(weight_diff, this->WeightDiff(top_diff, &layer));
   EXPECT_EQ(diff, DiffOf(this->data_));
 }
@@ -133,8 +131,7 @@ TYPED_TEST(NormalizedInnerProductLayerTest, TestFrozenWeight) {
   this->SetUpWithWeight(&layer);
   layer.set_param_propagate_down(0, false);
   layer.Forward(this->bottom_, this->top_);
-  const vector<double> diff =
-      this->WeightDiff({1, 2, -3, 4, -5, 6}, &layer);
+  const vector<double> diff = this->WeightDiff({1, 2, -3, 4, -5, 6}, &layer);
   EXPECT_EQ(vector<double>(6, 0), diff);
   EXPECT_NE(0, this->data_.cpu_diff()[0]);
 }
@@ -265,7 +262,8 @@ TYPED_TEST(NormalizedInnerProductLayerTest, TestMoreThanKernelsGoOver) {
   this->layer_param()->set_num_output(edge + 1);
   NormalizedInnerProductLayer<Dtype> more(this->param_);
   GiveWeight(edge + 1, edge, &more);
-  EXPECT_FATAL(more.SetUp(this->bottom_, this->top_), "the weight .* has "
+  EXPECT_FATAL(more.SetUp(this->bottom_, this->top_),
+      "the weight .* has "
       "32769 x 32768 numbers, .* at most 2.30 .* Take fewer classes");
   // Sizes of which an int does not hold the product, or that are none.
   this->layer_param()->set_num_output(1 << 30);

@@ -29,8 +29,7 @@ class ScaleBoundsTest : public MultiDeviceTest<TypeParam> {
   ScaleParameter* layer_param() { return param_.mutable_scale_param(); }
 
   // The output and the scale afterwards, of a layer with the scale 0.5, 4, 7.
-  void ExpectScaled(const vector<double>& output,
-      const vector<double>& scale) {
+  void ExpectScaled(const vector<double>& output, const vector<double>& scale) {
     ScaleLayer<Dtype> layer(param_);
     layer.SetUp(bottom_, top_);
     caffe_copy(3, scale_.cpu_data(), layer.blobs()[0]->mutable_cpu_data());
@@ -90,8 +89,8 @@ TYPED_TEST(ScaleBoundsTest, TestManyChannels) {
   const vector<double> before = DataOf(*layer.blobs()[0]);
   layer.Forward(this->bottom_, this->top_);
   for (int i = 0; i < 3000; ++i) {
-    const double limited = before[i] < -0.25 ? -0.25 :
-        (before[i] > 0.5 ? 0.5 : before[i]);
+    const double limited =
+        before[i] < -0.25 ? -0.25 : (before[i] > 0.5 ? 0.5 : before[i]);
     ASSERT_NEAR(limited, this->output_.cpu_data()[i], Tolerance<Dtype>())
         << "of channel " << i;
   }

@@ -34,8 +34,8 @@ class CudnnChoiceTest : public ::testing::Test {
 };
 
 TEST_F(CudnnChoiceTest, TestTheFastestWithinTheLimitIsTaken) {
-  const std::vector<FakeResult> results =
-      {{7, 900, true}, {5, 100, true}, {0, 0, true}};
+  const std::vector<FakeResult> results = {
+      {7, 900, true}, {5, 100, true}, {0, 0, true}};
   EXPECT_EQ(Choose(results, 1000), 7);
   EXPECT_EQ(Choose(results, 900), 7);
   EXPECT_EQ(Choose(results, 899), 5);

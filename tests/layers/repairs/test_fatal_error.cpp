@@ -14,9 +14,7 @@ static string WhatOf(void (*fail)()) {
   FatalAsException exceptions;
   try {
     fail();
-  } catch (const FatalError& error) {
-    return error.what();
-  }
+  } catch (const FatalError& error) { return error.what(); }
   return "nothing was thrown";
 }
 
@@ -33,9 +31,9 @@ TEST(FatalErrorTest, WhatGlogWouldPrintIsThrown) {
   const string file = "test_fatal_error.cpp:";
   EXPECT_EQ(WhatOf(&FailCheck).find(file), 0);
   EXPECT_NE(WhatOf(&FailCheck).find(": Check failed: 1 > 2 sentence"),
-            string::npos);
+      string::npos);
   EXPECT_NE(WhatOf(&FailComparison).find("Check failed: 1 == 2 (1 vs. 2) sen"),
-            string::npos);
+      string::npos);
   EXPECT_NE(WhatOf(&FailLog).find(": sentence"), string::npos);
   EXPECT_NE(WhatOf(&FailStrings).find("sentence"), string::npos);
   EXPECT_NE(WhatOf(&FailNotNull).find("'null' Must be non NULL"), string::npos);
@@ -66,10 +64,12 @@ TEST(FatalErrorTest, WithoutARequestTheProcessEnds) {
 
 TEST(FatalErrorTest, AThreadThatDidNotAskEndsTheProcess) {
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_DEATH({
-    FatalAsException exceptions;
-    boost::thread(&FailLog).join();
-  }, "sentence");
+  EXPECT_DEATH(
+      {
+        FatalAsException exceptions;
+        boost::thread(&FailLog).join();
+      },
+      "sentence");
 }
 
 struct FailsWhenDestroyed {
@@ -78,14 +78,15 @@ struct FailsWhenDestroyed {
 
 TEST(FatalErrorTest, AFailureDuringAnExceptionEndsTheProcessWithItsMessage) {
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_DEATH({
-    FatalAsException exceptions;
-    try {
-      FailsWhenDestroyed value;
-      FailCheck();
-    } catch (const FatalError&) {
-    }
-  }, "sentence");
+  EXPECT_DEATH(
+      {
+        FatalAsException exceptions;
+        try {
+          FailsWhenDestroyed value;
+          FailCheck();
+        } catch (const FatalError&) {}
+      },
+      "sentence");
 }
 
 }  // namespace caffe

@@ -55,7 +55,7 @@ class PreciseNet {
       throw py::key_error(name);
     }
     return number < 0 ? *net_->blob_by_name(name)
-        : *net_->layer_by_name(name)->blobs().at(number);
+                      : *net_->layer_by_name(name)->blobs().at(number);
   }
 
   caffe::shared_ptr<caffe::Net<Dtype> > net_;
@@ -86,7 +86,6 @@ PYBIND11_MODULE(precise_net, module) {
   module.def("use_gpu", [](bool gpu) {
     caffe::Caffe::set_mode(gpu ? caffe::Caffe::GPU : caffe::Caffe::CPU);
   });
-  module.def("set_seed", [](unsigned int seed) {
-    caffe::Caffe::set_random_seed(seed);
-  });
+  module.def("set_seed",
+      [](unsigned int seed) { caffe::Caffe::set_random_seed(seed); });
 }

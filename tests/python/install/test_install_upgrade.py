@@ -10,13 +10,13 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
-from standins import snapshot, write_files
 
+from amcaffe.host.tree import CaffeTree
 from amcaffe.install import main
 from amcaffe.install.record import load
 from amcaffe.install.sources import GENERATED, Source
 from amcaffe.install.status import EXIT_STATUS
-from amcaffe.tree import CaffeTree
+from standins import snapshot, write_files
 
 ROOT = Path(__file__).parents[3]
 # The last version that put what the layers share into caffe/util.
@@ -60,7 +60,7 @@ def tree(request, previous, monkeypatch):
     if request.param == "real":
         return request.getfixturevalue("real")
     root = request.getfixturevalue("full_tree")
-    files = [path for path in previous.glob("layers/**/*.?pp")]
+    files = list(previous.glob("layers/**/*.?pp"))
     headers = {name for path in files for name in Source("", "", path.read_bytes()).headers}
     headers.remove(GENERATED)
     ours = {path.name for path in files}
