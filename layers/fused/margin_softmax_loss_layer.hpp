@@ -95,8 +95,8 @@ class MarginSoftmaxLossLayer : public LossLayer<Dtype> {
   margin::CombinedMargin<Dtype> margin_;  ///< (1, 0, 0) in a phase without one
   Dtype scale_;
   bool normalize_feature_;
-  size_t keep_bytes_;  ///< the budget for the cosines kept between the passes;
-  ///< 0 in the TEST phase
+  /// The budget for the cosines kept between the passes; 0 in the TEST phase.
+  size_t keep_bytes_;
   Dtype ignore_label_;  ///< -1 without one
   LossParameter_NormalizationMode normalization_;
   LabelCheck label_check_;

@@ -43,10 +43,9 @@ template <typename Dtype, int K>
 struct Series {
   static ALWAYS_INLINE typename Wide<Dtype>::Vector Sum(
       const typename Wide<Dtype>::Vector& r, const Dtype coefficient) {
-    const typename Wide<Dtype>::Vector rest = Series < Dtype,
-                                       K == Wide<Dtype>::kTerms
-        ? -1
-        : K + 1 > ::Sum(r, coefficient / (K + 1));
+    const int next = K == Wide<Dtype>::kTerms ? -1 : K + 1;
+    const typename Wide<Dtype>::Vector rest =
+        Series<Dtype, next>::Sum(r, coefficient / (K + 1));
     return rest * r + coefficient;
   }
 };
