@@ -7,6 +7,7 @@ from amcaffe.install.proto_merge import FREELY_NUMBERED
 from amcaffe.tree import PROTO, STALE_HEADERS, without_comments
 
 MODULE = "python/caffe/proto/caffe_pb2.py"
+DEPENDENCIES = (".build_release/cuda/**/*.d", ".build_debug/cuda/**/*.d")
 PROJECTS = ("*/*.vcxproj", "*/*/*.vcxproj")
 
 
@@ -20,6 +21,7 @@ def warnings(tree, old, plan):
         *_generated(tree, plan),
         *_other_protos(tree),
         *_projects(tree, plan),
+        *gone_headers(tree, plan),
         *_uncommitted(tree, set(plan.edits) - set(old.hosts)),
     ]
 
@@ -66,6 +68,21 @@ def _projects(tree, plan):
         yield (
             f"{', '.join(listing)}: projects of Visual Studio are not edited; add the new files "
             "there, or build with CMake"
+        )
+
+
+def gone_headers(tree, plan):
+    """Headers that go, where the Makefile of an earlier build has noted that a .cu needs them."""
+    gone = [one.path for one in plan.changes if one.after is None and one.path.endswith(".hpp")]
+    noted = [
+        path
+        for path in (tree.glob(*DEPENDENCIES) if gone else ())
+        if any(name in tree.peek(path) for name in gone)
+    ]
+    if noted:
+        yield (
+            f"{noted[0]} names headers that are gone, at which make stops (No rule to make "
+            "target): run `make clean` before make"
         )
 
 

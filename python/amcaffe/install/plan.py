@@ -132,6 +132,7 @@ def plan_uninstall(tree):
     for path in sorted(old.hosts):
         plan.change(tree, path, host_without_edits(tree, old, path))
     plan.change(tree, MANIFEST, None)
+    plan.warnings += notices.gone_headers(tree, plan)
     return plan
 
 

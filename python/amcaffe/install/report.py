@@ -98,6 +98,7 @@ def uninstalled(tree, plan):
         if not change.path.startswith(FOLDER):
             print(f"  {'removed' if change.after is None else 'restored':<9} {change.path}")
             count += 1
+    _warnings(plan)
     print(f"took amcaffe out of {tree.root}: {count} files removed or restored")
 
 
@@ -114,5 +115,9 @@ def _notes(plan):
         for name, number in numbers.items():
             why = plan.moved.get(f"{message}.{name}")
             print(f"  field number: {message}.{name} = {number}{f', as {why}' if why else ''}")
+    _warnings(plan)
+
+
+def _warnings(plan):
     for warning in plan.warnings:
         print(f"  warning: {warning}")

@@ -1,6 +1,7 @@
 """A stand-in Caffe tree and a stand-in package of layers, new for each test."""
 
 import os
+import shutil
 
 import pytest
 from standins import HOST, PROJECT, PROTO, SCALE, write_files
@@ -64,3 +65,16 @@ def install_ours(full_tree, monkeypatch):
         return main([str(full_tree), *arguments])
 
     return run
+
+
+@pytest.fixture
+def real(tmp_path):
+    """A copy of the Caffe tree that AMCAFFE_TEST_TREE names, without our work in it."""
+    source = os.environ.get("AMCAFFE_TEST_TREE")
+    if not source:
+        pytest.skip("AMCAFFE_TEST_TREE does not name a Caffe tree")
+    root = tmp_path / "caffe"
+    unneeded = shutil.ignore_patterns(".git", "build", "docs", "data", "models", "__pycache__")
+    shutil.copytree(source, root, symlinks=True, ignore=unneeded)
+    main([str(root), "--uninstall"])  # the tree given may be one that is patched already
+    return root

@@ -1,6 +1,5 @@
 """The installer on a real Caffe tree. AMCAFFE_TEST_TREE names one, which is only copied."""
 
-import os
 import shutil
 import subprocess
 
@@ -18,18 +17,6 @@ NOT_IN_UPSTREAM = {
     "opencv-4 drawing and filtering constants", "pybind11 submodule that is not there",
     "python-3 iteration", "scikit-image resize mode", "warnings as warnings",
 }  # fmt: skip
-
-
-@pytest.fixture
-def real(tmp_path):
-    source = os.environ.get("AMCAFFE_TEST_TREE")
-    if not source:
-        pytest.skip("AMCAFFE_TEST_TREE does not name a Caffe tree")
-    root = tmp_path / "caffe"
-    unneeded = shutil.ignore_patterns(".git", "build", "docs", "data", "models", "__pycache__")
-    shutil.copytree(source, root, symlinks=True, ignore=unneeded)
-    main([str(root), "--uninstall"])  # the tree given may be one that is patched already
-    return root
 
 
 def test_upstream_gets_every_edit_and_comes_back_byte_for_byte(real, capsys):
