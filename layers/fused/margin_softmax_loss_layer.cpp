@@ -3,7 +3,9 @@
 #include <cmath>
 #include <vector>
 
-#include "caffe/filler.hpp"
+#include "caffe/layers/class_weight.hpp"
+#include "caffe/layers/layer_prefix.hpp"
+#include "caffe/layers/margin_param.hpp"
 #include "caffe/layers/margin_softmax_loss_layer.hpp"
 #include "caffe/layers/normalize_rows.hpp"
 #include "caffe/util/math_functions.hpp"
@@ -23,39 +25,26 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
   LossLayer<Dtype>::LayerSetUp(bottom, top);
   const MarginSoftmaxLossParameter& param =
       this->layer_param_.margin_softmax_loss_param();
-  const string layer = "Layer " + this->layer_param_.name() + " (" +
-      this->type() + "): ";
+  const string layer = LayerPrefix(this->layer_param_);
   CHECK(top.size() < 2 || this->layer_param_.loss_weight(1) == 0) << layer
       << "the second top holds statistics without a gradient, but its "
       << "loss_weight is " << this->layer_param_.loss_weight(1)
       << ". Set loss_weight: 1 loss_weight: 0.";
-  C_ = param.num_output();
-  CHECK_GT(C_, 0) << layer << "num_output is the number of classes and must be "
-      << "above 0. Set it in margin_softmax_loss_param.";
-  CHECK(param.m1() > 0 && std::isfinite(param.m1()) &&
-        std::isfinite(param.m2()) && std::isfinite(param.m3())) << layer
-      << "m1 must be above 0 and all three finite, but (m1, m2, m3) is ("
-      << param.m1() << ", " << param.m2() << ", " << param.m3()
-      << "). Without a margin it is (1, 0, 0).";
   CHECK(param.scale() > 0 && std::isfinite(param.scale())) << layer
       << "scale must be above 0 and finite, but is " << param.scale() << ".";
   CHECK(param.sample_rate() > 0 && param.sample_rate() <= 1) << layer
       << "sample_rate is a share of the classes, above 0 and at most 1, but is "
       << param.sample_rate() << ".";
   const bool has_margin = this->phase_ == TRAIN || param.transform_test();
-  margin_.m1 = has_margin ? param.m1() : 1;
-  margin_.m2 = has_margin ? param.m2() : 0;
-  margin_.m3 = has_margin ? param.m3() : 0;
-  margin_.bound = param.bound() == MarginSoftmaxLossParameter_Bound_CLAMP ?
-      margin::CLAMP : margin::MONOTONE;
+  const margin::CombinedMargin<Dtype> asked =
+      MarginOf<Dtype>(this->layer_param_, param);
+  const margin::CombinedMargin<Dtype> none = { 1, 0, 0, asked.bound };
+  margin_ = has_margin ? asked : none;
   scale_ = param.scale();
   normalize_feature_ = param.normalize_feature();
   // Without a backward pass to come nothing has to be kept.
   keep_bytes_ = this->phase_ == TRAIN ?
       static_cast<size_t>(param.memory_mb()) << 20 : 0;
-  if (this->phase_ == TRAIN && param.sample_rate() < 1) {
-    sampler_.reset(new ClassSampler(C_, param.sample_rate()));
-  }
   const LossParameter& loss = this->layer_param_.loss_param();
   ignore_label_ = loss.has_ignore_label() ? loss.ignore_label() : -1;
   normalization_ = loss.normalization();
@@ -65,20 +54,9 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
   }
 
   D_ = bottom[0]->count(1);
-  vector<int> weight_shape(2);
-  weight_shape[0] = C_;
-  weight_shape[1] = D_;
-  if (this->blobs_.size() > 0) {
-    LOG(INFO) << "Skipping parameter initialization";
-    CHECK(this->blobs_[0]->shape() == weight_shape) << layer << "the weight "
-        << "must be (num_output x D) = (" << C_ << " x " << D_ << "), but the "
-        << "one given has shape " << this->blobs_[0]->shape_string() << ".";
-  } else {
-    this->blobs_.resize(1);
-    this->blobs_[0].reset(new Blob<Dtype>(weight_shape));
-    shared_ptr<Filler<Dtype> > weight_filler(
-        GetFiller<Dtype>(param.weight_filler()));
-    weight_filler->Fill(this->blobs_[0].get());
+  C_ = SetUpClassWeight(this->layer_param_, param, D_, &this->blobs_);
+  if (this->phase_ == TRAIN && param.sample_rate() < 1) {
+    sampler_.reset(new ClassSampler(C_, param.sample_rate()));
   }
   this->param_propagate_down_.resize(this->blobs_.size(), true);
 }
@@ -91,10 +69,7 @@ void MarginSoftmaxLossLayer<Dtype>::Reshape(
       "(N x D), one feature of length D per label");
   LossLayer<Dtype>::Reshape(bottom, top);
   N_ = bottom[0]->shape(0);
-  CHECK_EQ(bottom[0]->count(1), D_) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): the weight is for features of length "
-      << D_ << ", but the bottom's shape is " << bottom[0]->shape_string()
-      << ".";
+  CheckVectors(this->layer_param_, *bottom[0], 1, D_);
   if (top.size() == 2) { top[1]->Reshape(vector<int>(1, 3)); }
   unit_feature_.ReshapeLike(*bottom[0]);
   feature_norm_.Reshape(vector<int>(1, N_));
@@ -182,9 +157,9 @@ void MarginSoftmaxLossLayer<Dtype>::Backward_cpu(
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
   const bool by_weight = this->param_propagate_down_[0];
   if (!propagate_down[0] && !by_weight) { return; }
-  CHECK_EQ(static_cast<int>(row_.size()), N_) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): Backward "
-      << "belongs to a Forward of the same shape. Call Forward after a Reshape.";
+  CHECK_EQ(static_cast<int>(row_.size()), N_) << LayerPrefix(this->layer_param_)
+      << "Backward belongs to a Forward of the same shape. Call Forward after "
+      << "a Reshape.";
   int rows = 0;
   for (int i = 0; i < N_; ++i) { rows += row_[i].target >= 0; }
   const Dtype importance = top[0]->cpu_diff()[0] / Normalizer(rows);

@@ -1,8 +1,10 @@
 // installed by amcaffe
+#include <cmath>
 #include <vector>
 
 #include "caffe/layers/channel_scale_layer.hpp"
 #include "caffe/layers/kept_number.hpp"
+#include "caffe/layers/kernel_limit.hpp"
 #include "caffe/layers/margin_math.hpp"
 #include "caffe/util/math_functions.hpp"
 
@@ -14,19 +16,18 @@ void ChannelScaleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
   const ChannelScaleParameter& param =
       this->layer_param_.channel_scale_param();
   if (!param.global_scale()) {
-    CHECK_EQ(top.size(), 1) << "Layer " << this->layer_param_.name() << " ("
-        << this->type() << "): the second top is the global scale. Set "
-        << "global_scale, or remove that top.";
+    CHECK_EQ(top.size(), 1) << LayerPrefix(this->layer_param_)
+        << "the second top is the global scale. Set global_scale, or remove "
+        << "that top.";
     return;
   }
   CHECK(0 <= param.min_global_scale() &&
-        param.min_global_scale() <= param.max_global_scale()) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): the global "
-      << "scale is limited to [min_global_scale, max_global_scale], which must "
-      << "be a range from 0 up, but is [" << param.min_global_scale() << ", "
+        param.min_global_scale() <= param.max_global_scale())
+      << LayerPrefix(this->layer_param_) << "the global scale is limited to "
+      << "[min_global_scale, max_global_scale], which must be a range from 0 "
+      << "up, but is [" << param.min_global_scale() << ", "
       << param.max_global_scale() << "].";
-  CHECK(param.init_global_scale() >= 0) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): "
+  CHECK(param.init_global_scale() >= 0) << LayerPrefix(this->layer_param_)
       << "init_global_scale is " << param.init_global_scale() << ", but the "
       << "scale averages magnitudes. Set it to 0 or above, or remove it.";
   // Below zero there is no average yet.
@@ -38,22 +39,23 @@ void ChannelScaleLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
 template <typename Dtype>
 void ChannelScaleLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK_NE(top[0], bottom[0]) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): cannot be done in place, as the gradient takes "
-      << "the unscaled vectors. Give the top a name of its own.";
-  CHECK(bottom[0]->num_axes() >= 2 && bottom[0]->count() > 0) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): bottom[0] "
-      << "must be (N x C x ...), as the vectors lie along the second axis, and "
-      << "not empty, but its shape is " << bottom[0]->shape_string() << ".";
+  CHECK_NE(top[0], bottom[0]) << LayerPrefix(this->layer_param_)
+      << "cannot be done in place, as the gradient takes the unscaled vectors. "
+      << "Give the top a name of its own.";
+  CHECK(bottom[0]->num_axes() >= 2 && bottom[0]->count() > 0)
+      << LayerPrefix(this->layer_param_) << "bottom[0] must be (N x C x ...), "
+      << "as the vectors lie along the second axis, and not empty, but its "
+      << "shape is " << bottom[0]->shape_string() << ".";
+  CheckKernelLimit(this->layer_param_, *bottom[0]);
   num_ = bottom[0]->shape(0);
   channels_ = bottom[0]->shape(1);
   spatial_ = bottom[0]->count(2);
   CHECK(bottom[1]->num_axes() > 0 && bottom[1]->shape(0) == num_ &&
-        bottom[1]->count() == num_ * spatial_) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): bottom[1] "
-      << "must hold one scale for each item and position of bottom[0], but the "
-      << "shapes are " << bottom[1]->shape_string() << " and "
-      << bottom[0]->shape_string() << ". Were the two bottoms swapped?";
+        bottom[1]->count() == num_ * spatial_)
+      << LayerPrefix(this->layer_param_) << "bottom[1] must hold one scale for "
+      << "each item and position of bottom[0], but the shapes are "
+      << bottom[1]->shape_string() << " and " << bottom[0]->shape_string()
+      << ". Were the two bottoms swapped?";
   top[0]->ReshapeLike(*bottom[0]);
   if (top.size() == 2) {
     top[1]->Reshape(vector<int>(1, 1));
@@ -74,7 +76,8 @@ void ChannelScaleLayer<Dtype>::NextGlobalScale(const Blob<Dtype>& scale,
   }
   global_scale_ = margin::Clip<Dtype>(average, param.min_global_scale(),
       param.max_global_scale());
-  if (train) {
+  // A pass that has diverged shows it, but is not remembered.
+  if (train && !std::isnan(global_scale_)) {
     this->blobs_[0]->mutable_cpu_data()[0] = global_scale_;
   }
   if (top.size() == 2) {

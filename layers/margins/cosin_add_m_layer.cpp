@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "caffe/layers/cosin_add_m_layer.hpp"
+#include "caffe/layers/layer_prefix.hpp"
 
 namespace caffe {
 
@@ -10,9 +11,9 @@ template <typename Dtype>
 void CosinAddmLayer<Dtype>::LayerSetUp(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   const CosinAddmParameter& param = this->layer_param_.cosin_add_m_param();
-  CHECK(std::isfinite(param.m())) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): m must be finite, but is " << param.m()
-      << ". It is an angle in radians; ArcFace has 0.5.";
+  CHECK(std::isfinite(param.m())) << LayerPrefix(this->layer_param_)
+      << "m must be finite, but is " << param.m() << ". It is an angle in "
+      << "radians; ArcFace has 0.5.";
   this->margin_.m1 = 1;
   this->margin_.m2 = param.m();
   this->margin_.m3 = 0;

@@ -3,15 +3,15 @@
 #include <vector>
 
 #include "caffe/layers/flip_layer.hpp"
+#include "caffe/layers/kernel_limit.hpp"
 
 namespace caffe {
 
 template <typename Dtype>
 void FlipLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK(top[0] != bottom[0]) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): cannot mirror in place. Give the top another "
-      << "name than the bottom.";
+  CHECK(top[0] != bottom[0]) << LayerPrefix(this->layer_param_)
+      << "cannot mirror in place. Give the top another name than the bottom.";
   flip_width_ = this->layer_param_.flip_param().flip_width();
   flip_height_ = this->layer_param_.flip_param().flip_height();
 }
@@ -19,9 +19,10 @@ void FlipLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
 template <typename Dtype>
 void FlipLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK_EQ(bottom[0]->num_axes(), 4) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): the bottom must be images, (N x C x H x "
-      << "W), but its shape is " << bottom[0]->shape_string() << ".";
+  CHECK_EQ(bottom[0]->num_axes(), 4) << LayerPrefix(this->layer_param_)
+      << "the bottom must be images, (N x C x H x W), but its shape is "
+      << bottom[0]->shape_string() << ".";
+  CheckKernelLimit(this->layer_param_, *bottom[0]);
   top[0]->ReshapeLike(*bottom[0]);
 }
 

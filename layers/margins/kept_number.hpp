@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "caffe/blob.hpp"
+#include "caffe/layers/layer_prefix.hpp"
 #include "caffe/proto/caffe.pb.h"
 
 namespace caffe {
@@ -19,30 +20,30 @@ namespace caffe {
 template <typename Dtype>
 void KeepNumber(const int index, const Dtype initial, const char* what,
     LayerParameter* param, vector<shared_ptr<Blob<Dtype> > >* blobs) {
-  if (index < static_cast<int>(blobs->size())) {
-    CHECK_EQ((*blobs)[index]->count(), 1) << "Layer " << param->name() << " ("
-        << param->type() << "): blob " << index << " is " << what
-        << ", one number, but the one given has shape "
-        << (*blobs)[index]->shape_string() << ". Was it trained elsewhere?";
-  } else {
-    CHECK_EQ(index, static_cast<int>(blobs->size())) << "Layer "
-        << param->name() << " (" << param->type() << "): blob " << index
-        << " is " << what << ", but there are only " << blobs->size()
-        << " blobs before it. Was it trained elsewhere?";
-    blobs->push_back(shared_ptr<Blob<Dtype> >(
-        new Blob<Dtype>(vector<int>(1, 1))));
-    (*blobs)[index]->mutable_cpu_data()[0] = initial;
+  const int given = blobs->size();
+  if (index < given) {
+    CHECK_EQ((*blobs)[index]->count(), 1) << LayerPrefix(*param) << "blob "
+        << index << " is " << what << ", one number, but the one given has "
+        << "shape " << (*blobs)[index]->shape_string() << ". Was it trained "
+        << "elsewhere?";
   }
+  CHECK_LE(index, given) << LayerPrefix(*param) << "blob " << index << " is "
+      << what << ", but there are only " << given << " blobs before it. Was it "
+      << "trained elsewhere?";
   while (param->param_size() <= index) {
     param->add_param();
   }
   ParamSpec* spec = param->mutable_param(index);
-  CHECK(!spec->has_lr_mult() || spec->lr_mult() == 0) << "Layer "
-      << param->name() << " (" << param->type() << "): lr_mult is "
-      << spec->lr_mult() << ", but blob " << index << " is " << what
-      << " and is not learned. Set it to 0, or remove that param.";
+  CHECK(!spec->has_lr_mult() || spec->lr_mult() == 0) << LayerPrefix(*param)
+      << "lr_mult is " << spec->lr_mult() << ", but blob " << index << " is "
+      << what << " and is not learned. Set it to 0, or remove that param.";
   spec->set_lr_mult(0);
   spec->set_decay_mult(0);
+  if (index == given) {
+    blobs->push_back(shared_ptr<Blob<Dtype> >(
+        new Blob<Dtype>(vector<int>(1, 1))));
+    (*blobs)[index]->mutable_cpu_data()[0] = initial;
+  }
 }
 
 }  // namespace caffe

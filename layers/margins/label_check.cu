@@ -37,8 +37,7 @@ void LabelCheck::Check(const LayerParameter& param, const int classes,
     return;
   }
   if (found_ == NULL) {
-    name_ = param.name();
-    type_ = param.type();
+    prefix_ = LayerPrefix(param);
     // Unified addressing: host and device use the same pointer.
     CUDA_CHECK(cudaHostAlloc(&found_, sizeof(Found), cudaHostAllocPortable |
         cudaHostAllocMapped));
@@ -56,7 +55,7 @@ void LabelCheck::Report() {
   const int rows = *static_cast<volatile int*>(&found_->rows);
   if (rows == 0) { return; }
   std::atomic_thread_fence(std::memory_order_acquire);
-  const std::string message = BadLabelMessage(name_, type_, rows - 1,
+  const std::string message = BadLabelMessage(prefix_, rows - 1,
       found_->label, found_->classes);
   found_->rows = 0;  // who catches the error may go on with other labels
   LOG(FATAL) << message << " The batch is that of an earlier pass, as labels "
@@ -69,7 +68,7 @@ LabelCheck::~LabelCheck() {
   // its way out and has no driver any more.
   cudaDeviceSynchronize();
   if (found_->rows > 0) {
-    LOG(ERROR) << BadLabelMessage(name_, type_, found_->rows - 1,
+    LOG(ERROR) << BadLabelMessage(prefix_, found_->rows - 1,
         found_->label, found_->classes);
   }
   cudaFreeHost(found_);

@@ -8,6 +8,7 @@
 #include "caffe/blob.hpp"
 #include "caffe/common.hpp"
 #include "caffe/layers/margin_math.hpp"
+#include "caffe/layers/layer_prefix.hpp"
 #include "caffe/proto/caffe.pb.h"
 
 namespace caffe {
@@ -18,35 +19,31 @@ template <typename Dtype>
 void CheckLabelShape(const LayerParameter& param, const Blob<Dtype>& input,
     const Blob<Dtype>& label,
     const char* shape = "(N x C), one row of C logits per label") {
-  CHECK(input.num_axes() >= 2 && input.count() > 0) << "Layer "
-      << param.name() << " (" << param.type() << "): bottom[0] must be "
-      << shape << ", and not empty, but its shape is " << input.shape_string()
-      << ". Give it the output of an inner product.";
-  CHECK_EQ(label.count(), input.shape(0)) << "Layer " << param.name() << " ("
-      << param.type() << "): bottom[1] must hold one label for each row of "
-      << "bottom[0], but the shapes are " << label.shape_string() << " and "
+  CHECK(input.num_axes() >= 2 && input.count() > 0) << LayerPrefix(param)
+      << "bottom[0] must be " << shape << ", and not empty, but its shape is "
+      << input.shape_string() << ". Give it the output of an inner product.";
+  CHECK_EQ(label.count(), input.shape(0)) << LayerPrefix(param)
+      << "bottom[1] must hold one label for each row of bottom[0], but the "
+      << "shapes are " << label.shape_string() << " and "
       << input.shape_string() << ". Were the two bottoms swapped?";
 }
 
 /// Stops a layer that is asked for a gradient by its labels, bottom[1].
 inline void CheckNoLabelGradient(const LayerParameter& param,
     const bool propagate_down) {
-  CHECK(!propagate_down) << "Layer " << param.name() << " (" << param.type()
-      << "): bottom[1] holds labels, which have no gradient, but "
-      << "propagate_down asks for one. Set propagate_down: true "
-      << "propagate_down: false, or leave it out.";
+  CHECK(!propagate_down) << LayerPrefix(param) << "bottom[1] holds labels, "
+      << "which have no gradient, but propagate_down asks for one. Set "
+      << "propagate_down: true propagate_down: false, or leave it out.";
 }
 
-/// What is said of a label that is no class.
-inline std::string BadLabelMessage(const std::string& name,
-    const std::string& type, const int row, const double label,
-    const int classes) {
+/// What a layer with this prefix says of a label that is no class.
+inline std::string BadLabelMessage(const std::string& prefix, const int row,
+    const double label, const int classes) {
   std::ostringstream message;
-  message << "Layer " << name << " (" << type << "): row " << row
-      << " of the batch has label " << label << ", but with C = " << classes
-      << " classes a label is an integer from 0 to " << classes - 1
-      << ", or negative for a row to ignore. Correct the list, or num_output "
-      << "of the layer with the classes' weights.";
+  message << prefix << "row " << row << " of the batch has label " << label
+      << ", but with C = " << classes << " classes a label is an integer from "
+      << "0 to " << classes - 1 << ", or negative for a row to ignore. Correct "
+      << "the list, or num_output of the layer with the classes' weights.";
   return message.str();
 }
 
@@ -59,7 +56,7 @@ void CheckLabels(const LayerParameter& param, const int classes,
   const Dtype* label_data = label.cpu_data();
   const int rows = label.count();
   const int bad = margin::FirstBadLabel(rows, classes, label_data, ignored);
-  CHECK_EQ(bad, rows) << BadLabelMessage(param.name(), param.type(), bad,
+  CHECK_EQ(bad, rows) << BadLabelMessage(LayerPrefix(param), bad,
       label_data[bad], classes);
 }
 
@@ -110,7 +107,7 @@ class LabelCheck {
   };
 
  private:
-  std::string name_, type_;  ///< of the layer
+  std::string prefix_;  ///< of the layer's messages
   Found* found_ = NULL;
 #endif
 

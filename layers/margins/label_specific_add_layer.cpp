@@ -18,10 +18,9 @@ void LabelSpecificAddLayer<Dtype>::LayerSetUp(
   active_ = this->phase_ == TRAIN || param.transform_test();
   anneal_ = param.has_bias_base();
   if (!anneal_) { return; }
-  CHECK_LE(param.bias_min(), param.bias_max()) << "Layer "
-      << this->layer_param_.name() << " (" << this->type()
-      << "): bias_min must not be above bias_max; bias_base is set, so the "
-      << "bias is limited to that range.";
+  CHECK_LE(param.bias_min(), param.bias_max())
+      << LayerPrefix(this->layer_param_) << "bias_min must not be above "
+      << "bias_max; bias_base is set, so the bias is limited to that range.";
   KeepNumber<Dtype>(0, param.iteration(), "the count of iterations",
       &this->layer_param_, &this->blobs_);
 }
@@ -46,10 +45,10 @@ Dtype LabelSpecificAddLayer<Dtype>::NextBias() {
   const Dtype bias = margin::AnnealedBias<Dtype>(param.bias_base(),
       param.bias_gamma(), param.bias_power(), param.bias_min(),
       param.bias_max(), iteration);
-  CHECK(!std::isnan(bias)) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): the annealed bias is not a number at iteration "
-      << iteration << ". 1 + bias_gamma * iteration is negative there, so "
-      << "bias_power " << param.bias_power() << " must be an integer.";
+  CHECK(!std::isnan(bias)) << LayerPrefix(this->layer_param_) << "the annealed "
+      << "bias is not a number at iteration " << iteration
+      << ". 1 + bias_gamma * iteration is negative there, so bias_power "
+      << param.bias_power() << " must be an integer.";
   if (this->phase_ == TRAIN) {
     this->blobs_[0]->mutable_cpu_data()[0] = iteration + 1;
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "caffe/layers/kept_number.hpp"
+#include "caffe/layers/margin_param.hpp"
 #include "caffe/layers/label_specific_margin_layer.hpp"
 
 namespace caffe {
@@ -14,12 +15,12 @@ void LabelSpecificMarginLayer<Dtype>::LayerSetUp(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   const LabelSpecificMarginParameter& param =
       this->layer_param_.label_specific_margin_param();
-  CHECK(!param.auto_tune()) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): auto_tune is not supported. Set margin_base, and "
-      << "gamma and margin_max to anneal it.";
-  CHECK(!param.reset_margin()) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): reset_margin never had an effect and is not "
-      << "supported. Remove it; iteration says where annealing starts.";
+  CHECK(!param.auto_tune()) << LayerPrefix(this->layer_param_)
+      << "auto_tune is not supported. Set margin_base, and gamma and "
+      << "margin_max to anneal it.";
+  CHECK(!param.reset_margin()) << LayerPrefix(this->layer_param_)
+      << "reset_margin never had an effect and is not supported. Remove it; "
+      << "iteration says where annealing starts.";
   // In this order: the margin was the only blob when the layer was published,
   // and must not be taken for the count.
   KeepNumber<Dtype>(0, param.margin_base(), "the margin",
@@ -31,9 +32,7 @@ void LabelSpecificMarginLayer<Dtype>::LayerSetUp(
   this->margin_.m1 = 1;
   this->margin_.m2 = 0;
   this->margin_.m3 = 0;
-  this->margin_.bound =
-      param.bound() == LabelSpecificMarginParameter_Bound_CLAMP ?
-      margin::CLAMP : margin::MONOTONE;
+  this->margin_.bound = BoundOf(param);
   this->active_ = this->phase_ == TRAIN || param.margin_on_test();
   this->pass_gradient_ = param.pass_bp();
 }
@@ -48,7 +47,7 @@ void LabelSpecificMarginLayer<Dtype>::Reshape(
 }
 
 template <typename Dtype>
-Dtype LabelSpecificMarginLayer<Dtype>::Annealed() {
+Dtype LabelSpecificMarginLayer<Dtype>::Annealed() const {
   const LabelSpecificMarginParameter& param =
       this->layer_param_.label_specific_margin_param();
   const Dtype limit = param.has_margin_max() ? Dtype(param.margin_max())
@@ -56,37 +55,38 @@ Dtype LabelSpecificMarginLayer<Dtype>::Annealed() {
   if (!param.has_margin_base()) {
     return std::min(this->blobs_[0]->cpu_data()[0], limit);
   }
-  const Dtype iteration = this->blobs_[1]->cpu_data()[0];
-  const Dtype margin = margin::AnnealedBias<Dtype>(param.margin_base(),
-      param.gamma(), param.power(), -std::numeric_limits<Dtype>::infinity(),
-      limit, iteration);
-  if (this->phase_ == TRAIN) {
-    this->blobs_[0]->mutable_cpu_data()[0] = margin;
-    this->blobs_[1]->mutable_cpu_data()[0] = iteration + 1;
-  }
-  return margin;
+  return margin::AnnealedBias<Dtype>(param.margin_base(), param.gamma(),
+      param.power(), -std::numeric_limits<Dtype>::infinity(), limit,
+      this->blobs_[1]->cpu_data()[0]);
 }
 
 template <typename Dtype>
 void LabelSpecificMarginLayer<Dtype>::NextMargin(
     const vector<Blob<Dtype>*>& top) {
+  const LabelSpecificMarginParameter& param =
+      this->layer_param_.label_specific_margin_param();
   const Dtype margin = this->active_ ? Annealed() : Dtype(0);
+  if (this->active_) {
+    CHECK(std::isfinite(margin)) << LayerPrefix(this->layer_param_)
+        << "the margin is " << margin << ", but must be finite. See that (1 + "
+        << "gamma * iteration) ^ power is a number at every iteration, and set "
+        << "margin_max.";
+    if (param.type() == LabelSpecificMarginParameter_MarginType_HARD) {
+      this->margin_.m2 = margin / 180 * Dtype(3.14159265358979323846);
+    } else {
+      CHECK_GT(margin, 0) << LayerPrefix(this->layer_param_) << "type SOFT "
+          << "multiplies the angle by the margin, which must be above 0. Set "
+          << "margin_base; 1 is no margin.";
+      this->margin_.m1 = margin;
+    }
+    // Only now: a margin that is refused is not to be found in a snapshot.
+    if (this->phase_ == TRAIN && param.has_margin_base()) {
+      this->blobs_[0]->mutable_cpu_data()[0] = margin;
+      this->blobs_[1]->mutable_cpu_data()[0] += 1;
+    }
+  }
   if (top.size() == 2) {
     top[1]->mutable_cpu_data()[0] = margin;
-  }
-  if (!this->active_) { return; }
-  CHECK(std::isfinite(margin)) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): the margin is " << margin << ", but must be "
-      << "finite. See that (1 + gamma * iteration) ^ power is a number at "
-      << "every iteration, and set margin_max.";
-  if (this->layer_param_.label_specific_margin_param().type() ==
-      LabelSpecificMarginParameter_MarginType_HARD) {
-    this->margin_.m2 = margin / 180 * Dtype(3.14159265358979323846);
-  } else {
-    CHECK_GT(margin, 0) << "Layer " << this->layer_param_.name() << " ("
-        << this->type() << "): type SOFT multiplies the angle by the margin, "
-        << "which must be above 0. Set margin_base; 1 is no margin.";
-    this->margin_.m1 = margin;
   }
 }
 

@@ -48,8 +48,8 @@ class LabelSpecificMarginLayer : public TargetMarginLayer<Dtype> {
  protected:
   void NextMargin(const vector<Blob<Dtype>*>& top) override;
 
-  /// The margin of this pass; counts the pass if it is a training one.
-  Dtype Annealed();
+  /// The margin of this pass.
+  Dtype Annealed() const;
 };
 
 }  // namespace caffe

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "caffe/filler.hpp"
+#include "caffe/layers/class_weight.hpp"
 #include "caffe/layers/kept_number.hpp"
 #include "caffe/layers/margin_inner_product_layer.hpp"
 #include "caffe/layers/normalize_rows.hpp"
@@ -15,40 +15,21 @@ void MarginInnerProductLayer<Dtype>::LayerSetUp(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   const MarginInnerProductParameter& param =
       this->layer_param_.margin_inner_product_param();
-  N_ = param.num_output();
-  CHECK_GT(N_, 0) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): num_output is the number of classes and must be "
-      << "above 0. Set it in margin_inner_product_param.";
   CHECK(param.base() >= 0 && std::isfinite(param.base()) &&
         param.gamma() >= 0 && std::isfinite(param.gamma()) &&
         param.lambda_min() >= 0 && std::isfinite(param.lambda_min()) &&
-        std::isfinite(param.power()) && param.iteration() >= 0) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): base, gamma, "
-      << "power, lambda_min and iteration must be finite, and none but power "
-      << "negative, but they are " << param.base() << ", " << param.gamma()
-      << ", " << param.power() << ", " << param.lambda_min() << " and "
+        std::isfinite(param.power()) && param.iteration() >= 0)
+      << LayerPrefix(this->layer_param_) << "base, gamma, power, lambda_min "
+      << "and iteration must be finite, and none but power negative, but they "
+      << "are " << param.base() << ", " << param.gamma() << ", "
+      << param.power() << ", " << param.lambda_min() << " and "
       << param.iteration() << ". SphereFace has base: 1000 gamma: 0.12 "
       << "lambda_min: 5.";
   K_ = bottom[0]->count(bottom[0]->CanonicalAxisIndex(param.axis()));
   margin_.m = param.type() + 1;
   active_ = this->phase_ == TRAIN || param.transform_test();
   anneal_ = param.gamma() != 0;
-  vector<int> weight_shape(2);
-  weight_shape[0] = N_;
-  weight_shape[1] = K_;
-  if (this->blobs_.size() > 0) {
-    LOG(INFO) << "Skipping parameter initialization";
-    CHECK(this->blobs_[0]->shape() == weight_shape) << "Layer "
-        << this->layer_param_.name() << " (" << this->type() << "): the weight "
-        << "must be (num_output x K) = (" << N_ << " x " << K_ << "), but the "
-        << "one given has shape " << this->blobs_[0]->shape_string() << ".";
-  } else {
-    this->blobs_.resize(1);
-    this->blobs_[0].reset(new Blob<Dtype>(weight_shape));
-    shared_ptr<Filler<Dtype> > weight_filler(
-        GetFiller<Dtype>(param.weight_filler()));
-    weight_filler->Fill(this->blobs_[0].get());
-  }
+  N_ = SetUpClassWeight(this->layer_param_, param, K_, &this->blobs_);
   if (anneal_) {
     KeepNumber<Dtype>(1, param.iteration(), "the count of iterations",
         &this->layer_param_, &this->blobs_);
@@ -62,23 +43,18 @@ void MarginInnerProductLayer<Dtype>::Reshape(
   label_check_.Report();
   const int axis = bottom[0]->CanonicalAxisIndex(
       this->layer_param_.margin_inner_product_param().axis());
-  CHECK_EQ(bottom[0]->count(axis), K_) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): the weight "
-      << "is for vectors of length " << K_ << ", but the bottom's shape is "
-      << bottom[0]->shape_string() << " from axis " << axis << " on.";
+  CheckVectors(this->layer_param_, *bottom[0], axis, K_);
   M_ = bottom[0]->count(0, axis);
-  CHECK_GT(bottom[0]->count(), 0) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): bottom[0] must not be empty, but its "
-      << "shape is " << bottom[0]->shape_string() << ".";
-  CHECK_EQ(bottom[1]->count(), M_) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): bottom[1] must hold one label for each "
-      << "input, but the shapes are " << bottom[1]->shape_string() << " and "
-      << bottom[0]->shape_string() << ", with vectors from axis " << axis
-      << " on. Were the two bottoms swapped?";
-  vector<int> top_shape = bottom[0]->shape();
-  top_shape.resize(axis + 1);
-  top_shape[axis] = N_;
-  top[0]->Reshape(top_shape);
+  CHECK_GT(bottom[0]->count(), 0) << LayerPrefix(this->layer_param_)
+      << "bottom[0] must not be empty, but its shape is "
+      << bottom[0]->shape_string() << ".";
+  CHECK_EQ(bottom[1]->count(), M_) << LayerPrefix(this->layer_param_)
+      << "bottom[1] must hold one label for each input, but the shapes are "
+      << bottom[1]->shape_string() << " and " << bottom[0]->shape_string()
+      << ", with vectors from axis " << axis << " on. Were the two bottoms "
+      << "swapped?";
+  CheckKernelLimit(this->layer_param_, *bottom[0]);
+  top[0]->Reshape(ScoresShape(this->layer_param_, *bottom[0], axis, N_));
   if (top.size() == 2) {
     top[1]->Reshape(vector<int>(1, 1));
   }

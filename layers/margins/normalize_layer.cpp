@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "caffe/layers/layer_prefix.hpp"
 #include "caffe/layers/normalize_layer.hpp"
 #include "caffe/layers/normalize_rows.hpp"
 #include "caffe/util/math_functions.hpp"
@@ -13,9 +14,8 @@ void NormalizeLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
   const NormalizeParameter& param = this->layer_param_.normalize_param();
   const string& name = param.normalize_type();
-  CHECK(name == "L2" || name == "L1") << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): normalize_type must be \"L2\" or \"L1\", "
-      << "but is \"" << name << "\".";
+  CHECK(name == "L2" || name == "L1") << LayerPrefix(this->layer_param_)
+      << "normalize_type must be \"L2\" or \"L1\", but is \"" << name << "\".";
   norm_type_ = name == "L2" ? margin::L2 : margin::L1;
   fix_gradient_ = param.fix_gradient();
   bp_norm_ = param.bp_norm() && top.size() == 2;
@@ -24,10 +24,9 @@ void NormalizeLayer<Dtype>::LayerSetUp(const vector<Blob<Dtype>*>& bottom,
 template <typename Dtype>
 void NormalizeLayer<Dtype>::Reshape(const vector<Blob<Dtype>*>& bottom,
     const vector<Blob<Dtype>*>& top) {
-  CHECK_GE(bottom[0]->num_axes(), 2) << "Layer " << this->layer_param_.name()
-      << " (" << this->type() << "): the bottom must be (N x C x ...), as the "
-      << "vectors lie along the second axis, but its shape is "
-      << bottom[0]->shape_string() << ".";
+  CHECK_GE(bottom[0]->num_axes(), 2) << LayerPrefix(this->layer_param_)
+      << "the bottom must be (N x C x ...), as the vectors lie along the "
+      << "second axis, but its shape is " << bottom[0]->shape_string() << ".";
   top[0]->ReshapeLike(*bottom[0]);
   spatial_ = bottom[0]->count(2);
   vector<int> norm_shape = bottom[0]->shape();

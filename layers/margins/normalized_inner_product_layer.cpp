@@ -1,7 +1,7 @@
 // installed by amcaffe
 #include <vector>
 
-#include "caffe/filler.hpp"
+#include "caffe/layers/class_weight.hpp"
 #include "caffe/layers/normalize_rows.hpp"
 #include "caffe/layers/normalized_inner_product_layer.hpp"
 #include "caffe/util/math_functions.hpp"
@@ -13,28 +13,9 @@ void NormalizedInnerProductLayer<Dtype>::LayerSetUp(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   const NormalizedInnerProductParameter& param =
       this->layer_param_.normalized_inner_product_param();
-  N_ = param.num_output();
-  CHECK_GT(N_, 0) << "Layer " << this->layer_param_.name() << " ("
-      << this->type() << "): num_output is the number of classes and must be "
-      << "above 0. Set it in normalized_inner_product_param.";
   K_ = bottom[0]->count(bottom[0]->CanonicalAxisIndex(param.axis()));
+  N_ = SetUpClassWeight(this->layer_param_, param, K_, &this->blobs_);
   normalize_input_ = param.normalize_input();
-  vector<int> weight_shape(2);
-  weight_shape[0] = N_;
-  weight_shape[1] = K_;
-  if (this->blobs_.size() > 0) {
-    LOG(INFO) << "Skipping parameter initialization";
-    CHECK(this->blobs_[0]->shape() == weight_shape) << "Layer "
-        << this->layer_param_.name() << " (" << this->type() << "): the weight "
-        << "must be (num_output x K) = (" << N_ << " x " << K_ << "), but the "
-        << "one given has shape " << this->blobs_[0]->shape_string() << ".";
-  } else {
-    this->blobs_.resize(1);
-    this->blobs_[0].reset(new Blob<Dtype>(weight_shape));
-    shared_ptr<Filler<Dtype> > weight_filler(
-        GetFiller<Dtype>(param.weight_filler()));
-    weight_filler->Fill(this->blobs_[0].get());
-  }
   this->param_propagate_down_.resize(this->blobs_.size(), true);
 }
 
@@ -43,15 +24,9 @@ void NormalizedInnerProductLayer<Dtype>::Reshape(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   const int axis = bottom[0]->CanonicalAxisIndex(
       this->layer_param_.normalized_inner_product_param().axis());
-  CHECK_EQ(bottom[0]->count(axis), K_) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): the weight "
-      << "is for vectors of length " << K_ << ", but the bottom's shape is "
-      << bottom[0]->shape_string() << " from axis " << axis << " on.";
+  CheckVectors(this->layer_param_, *bottom[0], axis, K_);
   M_ = bottom[0]->count(0, axis);
-  vector<int> top_shape = bottom[0]->shape();
-  top_shape.resize(axis + 1);
-  top_shape[axis] = N_;
-  top[0]->Reshape(top_shape);
+  top[0]->Reshape(ScoresShape(this->layer_param_, *bottom[0], axis, N_));
   unit_weight_.ReshapeLike(*this->blobs_[0]);
   weight_norm_.Reshape(vector<int>(1, N_));
   if (normalize_input_) {

@@ -2,6 +2,7 @@
 #ifndef CAFFE_TEST_LAYER_TEST_UTIL_HPP_
 #define CAFFE_TEST_LAYER_TEST_UTIL_HPP_
 
+#include <regex>  // NOLINT(build/c++11)
 #include <string>
 #include <vector>
 
@@ -23,6 +24,17 @@ void SetBlob(const vector<int>& shape, const vector<double>& values,
   for (int i = 0; i < blob->count(); ++i) {
     blob->mutable_cpu_data()[i] = values[i];
   }
+}
+
+/// As many rows of as many numbers as Caffe's kernels go over: no memory is
+/// taken for them, as a blob takes it when it is read or written.
+const int kEdgeOfKernels = 1 << 15;
+
+/// Gives a layer the weight that it would else make, and fill.
+template <typename Dtype>
+void GiveWeight(const int rows, const int columns, Layer<Dtype>* layer) {
+  layer->blobs().assign(1, shared_ptr<Blob<Dtype> >(
+      new Blob<Dtype>({rows, columns})));
 }
 
 /// The largest error that rounding explains, for values of about 1.
@@ -53,6 +65,43 @@ void BackwardFrom(const vector<double>& top_diff,
   propagate_down[0] = true;
   layer->Backward(top, propagate_down, bottom);
 }
+
+#ifdef CAFFE_UTIL_FATAL_ERROR_HPP_
+
+/// Whether work fails a CHECK, with a message that has this (an extended
+/// regular expression) in it.
+template <typename Work>
+::testing::AssertionResult FailsWith(const string& pattern, const Work& work) {
+  FatalAsException exceptions;
+  try {
+    work();
+  } catch (const FatalError& error) {
+    if (std::regex_search(string(error.what()),
+        std::regex(pattern, std::regex::extended))) {
+      return ::testing::AssertionSuccess();
+    }
+    return ::testing::AssertionFailure() << "what was said: " << error.what()
+        << "\nwhat was to be: " << pattern;
+  }
+  return ::testing::AssertionFailure() << "nothing failed, with " << pattern;
+}
+
+/// EXPECT_DEATH without a process that dies: a child that is forked once CUDA
+/// is in use cannot use it. So what the statement has done remains.
+#define EXPECT_FATAL(statement, pattern) \
+  EXPECT_TRUE(FailsWith(pattern, [&]() { statement; }))
+
+#else  // a tree that was not to have fatal errors as exceptions
+
+/// EXPECT_DEATH in a process that is started anew, and not forked: a child that
+/// is forked once CUDA is in use cannot use it.
+#define EXPECT_FATAL(statement, pattern) \
+  do { \
+    ::testing::FLAGS_gtest_death_test_style = "threadsafe"; \
+    EXPECT_DEATH(statement, pattern); \
+  } while (false)
+
+#endif  // CAFFE_UTIL_FATAL_ERROR_HPP_
 
 template <typename Dtype>
 vector<double> DataOf(const Blob<Dtype>& blob) {

@@ -481,7 +481,7 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestLabelOutOfRange) {
   typedef typename TypeParam::Dtype Dtype;
   shared_ptr<Layer<Dtype> > layer = this->MakeLayer();
   this->label_.mutable_cpu_data()[3] = 5;
-  EXPECT_DEATH(layer->Forward(this->bottom_, this->top_),
+  EXPECT_FATAL(layer->Forward(this->bottom_, this->top_),
       "Layer loss .MarginSoftmaxLoss.: row 3 of the batch has label 5, but "
       "with C = 5 classes");
 }
@@ -499,7 +499,7 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestBatchesOfAnySize) {
   this->feature_.CopyFrom(feature, false, true);
   this->label_.CopyFrom(label, false, true);
   layer->Reshape(this->bottom_, this->top_);
-  EXPECT_DEATH(BackwardFrom({1}, this->top_, this->bottom_, layer.get()),
+  EXPECT_FATAL(BackwardFrom({1}, this->top_, this->bottom_, layer.get()),
       "Backward belongs to a Forward of the same shape");
   this->Run(layer.get());
   ExpectNear(few, this->feature_.cpu_diff());
@@ -540,21 +540,38 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestNetsInTwoThreads) {
 
 TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongParameters) {
   this->margin()->set_sample_rate(0);
-  EXPECT_DEATH(this->MakeLayer(), "sample_rate is a share of the classes");
+  EXPECT_FATAL(this->MakeLayer(), "sample_rate is a share of the classes");
   this->margin()->set_sample_rate(1);
   this->margin()->set_scale(-1);
-  EXPECT_DEATH(this->MakeLayer(), "scale must be above 0");
+  EXPECT_FATAL(this->MakeLayer(), "scale must be above 0");
   this->margin()->set_scale(1);
   this->SetMargin(0, 0, 0);
-  EXPECT_DEATH(this->MakeLayer(), "m1 must be above 0");
+  EXPECT_FATAL(this->MakeLayer(), "m1 must be above 0");
   this->SetMargin(1, 0, 0);
   this->margin()->clear_num_output();
-  EXPECT_DEATH(this->MakeLayer(), "num_output is the number of classes");
+  EXPECT_FATAL(this->MakeLayer(), "num_output is the number of classes");
   this->margin()->set_num_output(5);
   this->param_.add_loss_weight(1);
   this->MakeLayer();  // the statistics need none of their own
   this->param_.add_loss_weight(1);
-  EXPECT_DEATH(this->MakeLayer(), "the second top holds statistics");
+  EXPECT_FATAL(this->MakeLayer(), "the second top holds statistics");
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestMoreThanKernelsGoOver) {
+  typedef typename TypeParam::Dtype Dtype;
+  const int edge = kEdgeOfKernels;
+  this->label_.Reshape({1});
+  this->feature_.Reshape({1, edge});
+  this->margin()->set_num_output(edge);
+  shared_ptr<Layer<Dtype> > layer =
+      LayerRegistry<Dtype>::CreateLayer(this->param_);
+  GiveWeight(edge, edge, layer.get());
+  layer->SetUp(this->bottom_, this->top_);
+  this->margin()->set_num_output(edge + 1);
+  layer = LayerRegistry<Dtype>::CreateLayer(this->param_);
+  GiveWeight(edge + 1, edge, layer.get());
+  EXPECT_FATAL(layer->SetUp(this->bottom_, this->top_), "Layer loss "
+      ".MarginSoftmaxLoss.: the weight .* has 32769 x 32768 numbers");
 }
 
 }  // namespace caffe

@@ -1,4 +1,6 @@
 // installed by amcaffe
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -187,19 +189,42 @@ TYPED_TEST(ChannelScaleLayerTest, TestSnapshotAndResume) {
 TYPED_TEST(ChannelScaleLayerTest, TestRefusals) {
   typedef typename TypeParam::Dtype Dtype;
   this->s_.Reshape({4});
-  EXPECT_DEATH(this->Run(this->diff_), "Layer scale .ChannelScale.: bottom.1. "
+  EXPECT_FATAL(this->Run(this->diff_), "Layer scale .ChannelScale.: bottom.1. "
       "must hold one scale for each item and position");
   this->s_.Reshape({2, 2});
   const vector<Blob<Dtype>*> top = this->top_;
   this->top_ = {&this->x_};
-  EXPECT_DEATH(this->Run(this->diff_), "cannot be done in place");
+  EXPECT_FATAL(this->Run(this->diff_), "cannot be done in place");
   this->top_ = {&this->y_, &this->top_scale_};
-  EXPECT_DEATH(this->Run(this->diff_), "the second top is the global scale");
+  EXPECT_FATAL(this->Run(this->diff_), "the second top is the global scale");
   this->SetGlobal();
   this->scale()->set_init_global_scale(-1);
-  EXPECT_DEATH(this->Run(this->diff_), "init_global_scale is -1");
+  EXPECT_FATAL(this->Run(this->diff_), "init_global_scale is -1");
   this->scale()->set_min_global_scale(2000);
-  EXPECT_DEATH(this->Run(this->diff_), "must be a range from 0 up");
+  EXPECT_FATAL(this->Run(this->diff_), "must be a range from 0 up");
+}
+
+TYPED_TEST(ChannelScaleLayerTest, TestMoreThanKernelsGoOver) {
+  typedef typename TypeParam::Dtype Dtype;
+  ChannelScaleLayer<Dtype> layer(this->param_);
+  this->x_.Reshape({kEdgeOfKernels, kEdgeOfKernels});
+  this->s_.Reshape({kEdgeOfKernels});
+  layer.SetUp(this->bottom_, this->top_);
+  this->x_.Reshape({kEdgeOfKernels, kEdgeOfKernels + 1});
+  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_), "bottom.0. has "
+      "32768 x 32769 numbers, .* at most 2.30");
+}
+
+TYPED_TEST(ChannelScaleLayerTest, TestADivergedScaleIsNotKept) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->SetGlobal();
+  ChannelScaleLayer<Dtype> layer(this->param_);
+  layer.SetUp(this->bottom_, this->top_);
+  layer.Forward(this->bottom_, this->top_);
+  this->s_.mutable_cpu_data()[1] = std::numeric_limits<Dtype>::quiet_NaN();
+  layer.Forward(this->bottom_, this->top_);
+  EXPECT_TRUE(std::isnan(this->top_scale_.cpu_data()[0]));
+  EXPECT_EQ(3.5, layer.blobs()[0]->cpu_data()[0]);
 }
 
 }  // namespace caffe

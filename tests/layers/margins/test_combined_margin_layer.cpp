@@ -255,7 +255,7 @@ TYPED_TEST(CombinedMarginLayerTest, TestLabelOutOfRange) {
   CombinedMarginLayer<Dtype> layer(this->param_);
   layer.SetUp(this->bottom_, this->top_);
   this->label_.mutable_cpu_data()[3] = 3;
-  EXPECT_DEATH(layer.Forward(this->bottom_, this->top_),
+  EXPECT_FATAL(layer.Forward(this->bottom_, this->top_),
       "Layer margin .CombinedMargin.: row 3 of the batch has label 3, but "
       "with C = 3 classes");
 }
@@ -264,16 +264,16 @@ TYPED_TEST(CombinedMarginLayerTest, TestWrongBottomsAndMargins) {
   typedef typename TypeParam::Dtype Dtype;
   CombinedMarginLayer<Dtype> layer(this->param_);
   const vector<Blob<Dtype>*> alone = {&this->cosine_};
-  EXPECT_DEATH(layer.SetUp(alone, this->top_), "2 bottom blob");
+  EXPECT_FATAL(layer.SetUp(alone, this->top_), "2 bottom blob");
   const vector<Blob<Dtype>*> swapped = {&this->label_, &this->cosine_};
-  EXPECT_DEATH(layer.SetUp(swapped, this->top_),
+  EXPECT_FATAL(layer.SetUp(swapped, this->top_),
       "Layer margin .CombinedMargin.: bottom.0. must be");
   this->SetMargin(0, 0.5, 0.25);
   CombinedMarginLayer<Dtype> flat(this->param_);
-  EXPECT_DEATH(flat.SetUp(this->bottom_, this->top_), "m1 must be above 0");
+  EXPECT_FATAL(flat.SetUp(this->bottom_, this->top_), "m1 must be above 0");
   this->SetMargin(1, std::numeric_limits<double>::infinity(), 0);
   CombinedMarginLayer<Dtype> infinite(this->param_);
-  EXPECT_DEATH(infinite.SetUp(this->bottom_, this->top_), "all three finite");
+  EXPECT_FATAL(infinite.SetUp(this->bottom_, this->top_), "all three finite");
 }
 
 }  // namespace caffe

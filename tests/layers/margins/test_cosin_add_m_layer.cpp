@@ -97,11 +97,11 @@ TYPED_TEST(CosinAddmLayerTest, TestPhases) {
 
 TYPED_TEST(CosinAddmLayerTest, TestWrongLabelAndMargin) {
   this->label_.mutable_cpu_data()[3] = 3;
-  EXPECT_DEATH(this->Forward(),
+  EXPECT_FATAL(this->Forward(),
       "Layer margin .CosinAddm.: row 3 of the batch has label 3");
   this->param_.mutable_cosin_add_m_param()->set_m(
       std::numeric_limits<float>::infinity());
-  EXPECT_DEATH(this->Forward(), "m must be finite, but is inf");
+  EXPECT_FATAL(this->Forward(), "m must be finite, but is inf");
 }
 
 }  // namespace caffe

@@ -20,6 +20,7 @@ class FlipLayerTest : public MultiDeviceTest<TypeParam> {
  protected:
   FlipLayerTest() {
     param_.set_name("mirror");
+    param_.set_type("Flip");
     // Two images of one channel, two rows and three columns.
     SetBlob({2, 1, 2, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, &data_);
     bottom_ = {&data_};
@@ -78,11 +79,21 @@ TYPED_TEST(FlipLayerTest, TestGradient) {
 TYPED_TEST(FlipLayerTest, TestWrongBlobs) {
   typedef typename TypeParam::Dtype Dtype;
   FlipLayer<Dtype> layer(this->param_);
-  EXPECT_DEATH(layer.SetUp(this->bottom_, this->bottom_),
+  EXPECT_FATAL(layer.SetUp(this->bottom_, this->bottom_),
       "Layer mirror .Flip.: cannot mirror in place");
   this->data_.Reshape({4, 3});
-  EXPECT_DEATH(layer.SetUp(this->bottom_, this->top_),
+  EXPECT_FATAL(layer.SetUp(this->bottom_, this->top_),
       "the bottom must be images");
+}
+
+TYPED_TEST(FlipLayerTest, TestMoreThanKernelsGoOver) {
+  typedef typename TypeParam::Dtype Dtype;
+  FlipLayer<Dtype> layer(this->param_);
+  this->data_.Reshape({1, 1, kEdgeOfKernels, kEdgeOfKernels});
+  layer.SetUp(this->bottom_, this->top_);
+  this->data_.Reshape({2, 1, kEdgeOfKernels, kEdgeOfKernels / 2 + 1});
+  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_), "bottom.0. has "
+      "2 x 536903680 numbers, .* at most 2.30");
 }
 
 }  // namespace caffe

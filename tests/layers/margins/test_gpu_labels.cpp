@@ -45,7 +45,7 @@ TYPED_TEST(GPULabelCheckTest, TestGoodLabelsAreNotReported) {
 
 TYPED_TEST(GPULabelCheckTest, TestTheFirstBadLabelIsReportedLater) {
   this->Check({0, 2, -1, 3, 0.5}, 3);
-  EXPECT_DEATH(this->check_.Report(), "Layer margin .CombinedMargin.: row 3 of "
+  EXPECT_FATAL(this->check_.Report(), "Layer margin .CombinedMargin.: row 3 of "
       "the batch has label 3, but with C = 3 classes .* an earlier pass");
 }
 
@@ -54,7 +54,7 @@ TYPED_TEST(GPULabelCheckTest, TestEveryKindOfBadLabel) {
   const char* const text[] = {"3", "1e.09", "0.5", "-0.5", "inf", "-inf",
       "-?nan"};
   for (int i = 0; i < 7; ++i) {
-    EXPECT_DEATH({
+    EXPECT_FATAL({
       this->Check({1, bad[i]}, 3);
       this->check_.Report();
     }, string("row 1 of the batch has label ") + text[i]);
@@ -65,14 +65,14 @@ TYPED_TEST(GPULabelCheckTest, TestTheFirstBadBatchIsKept) {
   this->Check({0, 9}, 3);
   this->Check({7, 8}, 3);
   this->Check({0, 1}, 3);
-  EXPECT_DEATH(this->check_.Report(), "row 1 of the batch has label 9");
+  EXPECT_FATAL(this->check_.Report(), "row 1 of the batch has label 9");
 }
 
 TYPED_TEST(GPULabelCheckTest, TestManyRows) {
   vector<double> labels(5000, 1);
   labels[1023] = labels[4097] = 4;
   this->Check(labels, 4);
-  EXPECT_DEATH(this->check_.Report(), "row 1023 of the batch has label 4");
+  EXPECT_FATAL(this->check_.Report(), "row 1023 of the batch has label 4");
 }
 
 TYPED_TEST(GPULabelCheckTest, TestAnIgnoredLabelMayBeAnyNumber) {
@@ -85,7 +85,7 @@ TYPED_TEST(GPULabelCheckTest, TestAnIgnoredLabelMayBeAnyNumber) {
 
 TYPED_TEST(GPULabelCheckTest, TestLabelsOnTheHostAreCheckedAtOnce) {
   SetBlob({2}, {0, 5}, &this->label_);
-  EXPECT_DEATH(
+  EXPECT_FATAL(
       this->check_.template Check<TypeParam>(this->param_, 3, this->label_),
       "row 1 of the batch has label 5");
 }

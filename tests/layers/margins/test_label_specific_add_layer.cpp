@@ -55,11 +55,11 @@ class LabelSpecificAddLayerTest : public MultiDeviceTest<TypeParam> {
     layer.Forward(bottom_, top_);
   }
 
-  void ExpectDeathFor(const double label, const char* message) {
+  void ExpectFatalFor(const double label, const char* message) {
     LabelSpecificAddLayer<Dtype> layer(param_);
     layer.SetUp(bottom_, top_);
     label_.mutable_cpu_data()[2] = label;
-    EXPECT_DEATH(layer.Forward(bottom_, top_), message);
+    EXPECT_FATAL(layer.Forward(bottom_, top_), message);
   }
 
   LayerParameter param_;
@@ -139,14 +139,14 @@ TYPED_TEST(LabelSpecificAddLayerTest, TestInPlace) {
 }
 
 TYPED_TEST(LabelSpecificAddLayerTest, TestLabelOutOfRange) {
-  this->ExpectDeathFor(3, "Layer margin .LabelSpecificAdd.: row 2 of the batch "
+  this->ExpectFatalFor(3, "Layer margin .LabelSpecificAdd.: row 2 of the batch "
       "has label 3, but with C = 3 classes");
-  this->ExpectDeathFor(1e9, "row 2 of the batch has label 1e.09");
-  this->ExpectDeathFor(0.5, "row 2 of the batch has label 0.5");
-  this->ExpectDeathFor(-0.5, "row 2 of the batch has label -0.5");
-  this->ExpectDeathFor(std::numeric_limits<double>::quiet_NaN(),
+  this->ExpectFatalFor(1e9, "row 2 of the batch has label 1e.09");
+  this->ExpectFatalFor(0.5, "row 2 of the batch has label 0.5");
+  this->ExpectFatalFor(-0.5, "row 2 of the batch has label -0.5");
+  this->ExpectFatalFor(std::numeric_limits<double>::quiet_NaN(),
       "row 2 of the batch has label -?nan");
-  this->ExpectDeathFor(-std::numeric_limits<double>::infinity(),
+  this->ExpectFatalFor(-std::numeric_limits<double>::infinity(),
       "row 2 of the batch has label -inf");
 }
 
@@ -154,12 +154,12 @@ TYPED_TEST(LabelSpecificAddLayerTest, TestWrongBottoms) {
   typedef typename TypeParam::Dtype Dtype;
   LabelSpecificAddLayer<Dtype> layer(this->param_);
   const vector<Blob<Dtype>*> alone = {&this->logits_};
-  EXPECT_DEATH(layer.SetUp(alone, this->top_), "2 bottom blob");
+  EXPECT_FATAL(layer.SetUp(alone, this->top_), "2 bottom blob");
   const vector<Blob<Dtype>*> swapped = {&this->label_, &this->logits_};
-  EXPECT_DEATH(layer.SetUp(swapped, this->top_),
+  EXPECT_FATAL(layer.SetUp(swapped, this->top_),
       "Layer margin .LabelSpecificAdd.: bottom.0. must be");
   this->label_.Reshape({3});
-  EXPECT_DEATH(layer.SetUp(this->bottom_, this->top_),
+  EXPECT_FATAL(layer.SetUp(this->bottom_, this->top_),
       "one label for each row");
 }
 
@@ -258,19 +258,21 @@ TYPED_TEST(LabelSpecificAddLayerTest, TestWrongAnnealing) {
   LayerParameter param = this->param_;
   param.mutable_label_specific_add_param()->set_bias_max(-0.5);
   LabelSpecificAddLayer<Dtype> crossed(param);
-  EXPECT_DEATH(crossed.SetUp(this->bottom_, this->top_),
+  EXPECT_FATAL(crossed.SetUp(this->bottom_, this->top_),
       "bias_min must not be above bias_max");
   param = this->param_;
   param.add_param()->set_lr_mult(1);
   LabelSpecificAddLayer<Dtype> learned(param);
-  EXPECT_DEATH(learned.SetUp(this->bottom_, this->top_), "is not learned");
+  EXPECT_FATAL(learned.SetUp(this->bottom_, this->top_), "is not learned");
+  EXPECT_EQ(0, learned.blobs().size());
   param = this->param_;
   param.mutable_label_specific_add_param()->set_bias_power(0.5);
   param.mutable_label_specific_add_param()->set_iteration(9);
   LabelSpecificAddLayer<Dtype> root(param);
   root.SetUp(this->bottom_, this->top_);
-  EXPECT_DEATH(root.Forward(this->bottom_, this->top_),
+  EXPECT_FATAL(root.Forward(this->bottom_, this->top_),
       "annealed bias is not a number at iteration 9");
+  EXPECT_EQ(9, root.blobs()[0]->cpu_data()[0]);
 }
 
 }  // namespace caffe

@@ -201,21 +201,48 @@ TYPED_TEST(LabelSpecificMarginLayerTest, TestMarginOfGivenWeights) {
 
 TYPED_TEST(LabelSpecificMarginLayerTest, TestRefusals) {
   this->margin()->set_auto_tune(true);
-  EXPECT_DEATH(this->Forward(), "Layer margin .LabelSpecificMargin.: auto_tune "
+  EXPECT_FATAL(this->Forward(), "Layer margin .LabelSpecificMargin.: auto_tune "
       "is not supported. Set margin_base");
   this->margin()->clear_auto_tune();
   this->margin()->set_reset_margin(true);
-  EXPECT_DEATH(this->Forward(), "reset_margin never had an effect");
+  EXPECT_FATAL(this->Forward(), "reset_margin never had an effect");
   this->margin()->clear_reset_margin();
   this->margin()->set_type(LabelSpecificMarginParameter_MarginType_SOFT);
-  EXPECT_DEATH(this->Forward(), "which must be above 0");
+  EXPECT_FATAL(this->Forward(), "which must be above 0");
   this->SetConstant(std::numeric_limits<double>::infinity());
-  EXPECT_DEATH(this->Forward(), "the margin is inf, but must be finite");
+  EXPECT_FATAL(this->Forward(), "the margin is inf, but must be finite");
   this->SetConstant(2);
   this->label_.mutable_cpu_data()[3] = 3;
-  EXPECT_DEATH(this->Forward(), "row 3 of the batch has label 3");
+  EXPECT_FATAL(this->Forward(), "row 3 of the batch has label 3");
   this->bottom_.push_back(&this->label_);
-  EXPECT_DEATH(this->Forward(), "2 bottom blob");
+  EXPECT_FATAL(this->Forward(), "2 bottom blob");
+}
+
+TYPED_TEST(LabelSpecificMarginLayerTest, TestARefusedMarginIsNotKept) {
+  typedef typename TypeParam::Dtype Dtype;
+  // 30 + (1 - 1)^-1 - 1 in the second pass.
+  this->margin()->set_margin_base(30);
+  this->margin()->set_gamma(-1);
+  this->margin()->set_power(-1);
+  LabelSpecificMarginLayer<Dtype> layer(this->param_);
+  layer.SetUp(this->bottom_, this->top_);
+  layer.Forward(this->bottom_, this->top_);
+  const vector<double> top = DataOf(this->top_cosine_);
+  EXPECT_FATAL(layer.Forward(this->bottom_, this->top_), "the margin is inf");
+  EXPECT_EQ(30, layer.blobs()[0]->cpu_data()[0]);
+  EXPECT_EQ(1, layer.blobs()[1]->cpu_data()[0]);
+  EXPECT_EQ(30, this->top_margin_.cpu_data()[0]);
+  EXPECT_EQ(top, DataOf(this->top_cosine_));
+  // 1 + (1 - 1) - 1
+  this->margin()->set_margin_base(1);
+  this->margin()->set_power(1);
+  this->margin()->set_type(LabelSpecificMarginParameter_MarginType_SOFT);
+  LabelSpecificMarginLayer<Dtype> soft(this->param_);
+  soft.SetUp(this->bottom_, this->top_);
+  soft.Forward(this->bottom_, this->top_);
+  EXPECT_FATAL(soft.Forward(this->bottom_, this->top_), "must be above 0");
+  EXPECT_EQ(1, soft.blobs()[0]->cpu_data()[0]);
+  EXPECT_EQ(1, soft.blobs()[1]->cpu_data()[0]);
 }
 
 }  // namespace caffe

@@ -282,15 +282,36 @@ TYPED_TEST(MarginInnerProductLayerTest, TestAxes) {
 
 TYPED_TEST(MarginInnerProductLayerTest, TestRefusals) {
   this->label_.mutable_cpu_data()[3] = kClasses;
-  EXPECT_DEATH(this->MakeLayer()->Forward(this->bottom_, this->top_),
+  EXPECT_FATAL(this->MakeLayer()->Forward(this->bottom_, this->top_),
       "Layer fc6 .MarginInnerProduct.: row 3 of the batch has label 5");
   this->label_.Reshape({3});
-  EXPECT_DEATH(this->MakeLayer(), "one label for each input");
+  EXPECT_FATAL(this->MakeLayer(), "one label for each input");
   this->margin()->set_gamma(-1);
-  EXPECT_DEATH(this->MakeLayer(),
+  EXPECT_FATAL(this->MakeLayer(),
       "base, gamma, power, lambda_min and iteration");
+  this->margin()->set_gamma(0);
   this->margin()->clear_num_output();
-  EXPECT_DEATH(this->MakeLayer(), "num_output is the number of classes");
+  EXPECT_FATAL(this->MakeLayer(), "num_output is the number of classes");
+}
+
+TYPED_TEST(MarginInnerProductLayerTest, TestMoreThanKernelsGoOver) {
+  typedef typename TypeParam::Dtype Dtype;
+  const int edge = kEdgeOfKernels;
+  this->label_.Reshape({1});
+  this->input_.Reshape({1, edge});
+  this->margin()->set_num_output(edge + 1);
+  MarginInnerProductLayer<Dtype> more(this->param_);
+  GiveWeight(edge + 1, edge, &more);
+  EXPECT_FATAL(more.SetUp(this->bottom_, this->top_), "Layer fc6 "
+      ".MarginInnerProduct.: the weight .* has 32769 x 32768 numbers");
+  this->margin()->set_num_output(edge);
+  MarginInnerProductLayer<Dtype> most(this->param_);
+  GiveWeight(edge, edge, &most);
+  most.SetUp(this->bottom_, this->top_);
+  this->label_.Reshape({edge + 1});
+  this->input_.Reshape({edge + 1, edge});
+  EXPECT_FATAL(most.Reshape(this->bottom_, this->top_), "bottom.0. has "
+      "32769 x 32768 numbers, .* Take a smaller batch");
 }
 
 }  // namespace caffe

@@ -223,12 +223,12 @@ TYPED_TEST(NormalizeLayerTest, TestWrongTypeAndShape) {
   typedef typename TypeParam::Dtype Dtype;
   this->data_.Reshape(vector<int>(1, 3));
   NormalizeLayer<Dtype> layer(this->param_);
-  EXPECT_DEATH(layer.SetUp(this->bottom_, this->top_),
+  EXPECT_FATAL(layer.SetUp(this->bottom_, this->top_),
       "Layer norm1 .Normalize.: the bottom must be");
   this->data_.Reshape({1, 3});
   this->param_.mutable_normalize_param()->set_normalize_type("L3");
   NormalizeLayer<Dtype> wrong(this->param_);
-  EXPECT_DEATH(wrong.SetUp(this->bottom_, this->top_),
+  EXPECT_FATAL(wrong.SetUp(this->bottom_, this->top_),
       "normalize_type must be .L2. or .L1., but is .L3.");
 }
 

@@ -231,8 +231,8 @@ TYPED_TEST(NormalizedInnerProductLayerTest, TestReload) {
   ExpectNear(this->weight_, reloaded.blobs()[0]->cpu_data(), Dtype(0));
   this->data_.Reshape({2, 3});
   NormalizedInnerProductLayer<Dtype> longer(saved);
-  EXPECT_DEATH(longer.SetUp(this->bottom_, this->top_),
-      "the weight must be .num_output x K. = .3 x 3.");
+  EXPECT_FATAL(longer.SetUp(this->bottom_, this->top_),
+      "the weight must be .num_output x the length of a vector. = .3 x 3.");
 }
 
 TYPED_TEST(NormalizedInnerProductLayerTest, TestWrongBottom) {
@@ -240,13 +240,40 @@ TYPED_TEST(NormalizedInnerProductLayerTest, TestWrongBottom) {
   NormalizedInnerProductLayer<Dtype> layer(this->param_);
   layer.SetUp(this->bottom_, this->top_);
   this->data_.Reshape({2, 5});
-  EXPECT_DEATH(layer.Reshape(this->bottom_, this->top_),
+  EXPECT_FATAL(layer.Reshape(this->bottom_, this->top_),
       "Layer fc6 .NormalizedInnerProduct.: the weight is for vectors of "
       "length 2");
   this->layer_param()->clear_num_output();
   NormalizedInnerProductLayer<Dtype> empty(this->param_);
-  EXPECT_DEATH(empty.SetUp(this->bottom_, this->top_),
+  EXPECT_FATAL(empty.SetUp(this->bottom_, this->top_),
       "num_output is the number of classes");
+}
+
+TYPED_TEST(NormalizedInnerProductLayerTest, TestMoreThanKernelsGoOver) {
+  typedef typename TypeParam::Dtype Dtype;
+  const int edge = kEdgeOfKernels;
+  this->data_.Reshape({1, edge});
+  this->layer_param()->set_num_output(edge);
+  NormalizedInnerProductLayer<Dtype> most(this->param_);
+  GiveWeight(edge, edge, &most);
+  most.SetUp(this->bottom_, this->top_);
+  this->data_.Reshape({edge + 1, edge});
+  EXPECT_FATAL(most.Reshape(this->bottom_, this->top_),
+      "Layer fc6 .NormalizedInnerProduct.: top.0. .vectors x classes. has "
+      "32769 x 32768 numbers, .* at most 2.30");
+  this->data_.Reshape({1, edge});
+  this->layer_param()->set_num_output(edge + 1);
+  NormalizedInnerProductLayer<Dtype> more(this->param_);
+  GiveWeight(edge + 1, edge, &more);
+  EXPECT_FATAL(more.SetUp(this->bottom_, this->top_), "the weight .* has "
+      "32769 x 32768 numbers, .* at most 2.30 .* Take fewer classes");
+  // Sizes of which an int does not hold the product, or that are none.
+  this->layer_param()->set_num_output(1 << 30);
+  NormalizedInnerProductLayer<Dtype> many(this->param_);
+  EXPECT_FATAL(many.SetUp(this->bottom_, this->top_), "has 1073741824 x 32768");
+  this->layer_param()->set_num_output(3000000000u);
+  NormalizedInnerProductLayer<Dtype> wrapped(this->param_);
+  EXPECT_FATAL(wrapped.SetUp(this->bottom_, this->top_), "is 3000000000");
 }
 
 }  // namespace caffe

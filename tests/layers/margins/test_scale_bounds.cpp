@@ -148,7 +148,7 @@ TYPED_TEST(ScaleBoundsTest, TestBoundsTheWrongWayRound) {
   this->layer_param()->set_max_value(1);
   ScaleLayer<Dtype> layer(this->param_);
   layer.SetUp(this->bottom_, this->top_);
-  EXPECT_DEATH(layer.Forward(this->bottom_, this->top_),
+  EXPECT_FATAL(layer.Forward(this->bottom_, this->top_),
       "min_value must not be above max_value");
 }
 

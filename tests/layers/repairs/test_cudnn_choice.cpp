@@ -4,8 +4,11 @@
 
 #include "gtest/gtest.h"
 
+#include "caffe/common.hpp"
 #include "caffe/util/cudnn_choice.hpp"
 #include "caffe/util/gpu_settings.hpp"
+
+#include "caffe/test/layer_test_util.hpp"
 
 namespace caffe {
 
@@ -71,7 +74,7 @@ TEST_F(GpuSettingsTest, TestTF32IsOnlyForThoseWhoAsk) {
   setenv("CAFFE_ALLOW_TF32", "1", 1);
   EXPECT_TRUE(AllowTF32());
   setenv("CAFFE_ALLOW_TF32", "yes", 1);
-  EXPECT_DEATH(AllowTF32(), "CAFFE_ALLOW_TF32 is 'yes', but must be 0 or 1");
+  EXPECT_FATAL(AllowTF32(), "CAFFE_ALLOW_TF32 is 'yes', but must be 0 or 1");
 }
 
 TEST_F(GpuSettingsTest, TestTheWorkspaceIsTheLayersUnlessTheUserSays) {
@@ -81,9 +84,9 @@ TEST_F(GpuSettingsTest, TestTheWorkspaceIsTheLayersUnlessTheUserSays) {
   setenv("CAFFE_CUDNN_WORKSPACE_MIB", "0", 1);
   EXPECT_EQ(CudnnWorkspaceLimit(1234), 0);
   setenv("CAFFE_CUDNN_WORKSPACE_MIB", "8MB", 1);
-  EXPECT_DEATH(CudnnWorkspaceLimit(1234), "'8MB', but must be a whole number");
+  EXPECT_FATAL(CudnnWorkspaceLimit(1234), "'8MB', but must be a whole number");
   setenv("CAFFE_CUDNN_WORKSPACE_MIB", "-1", 1);
-  EXPECT_DEATH(CudnnWorkspaceLimit(1234), "'-1', but must be a whole number");
+  EXPECT_FATAL(CudnnWorkspaceLimit(1234), "'-1', but must be a whole number");
 }
 
 }  // namespace caffe
