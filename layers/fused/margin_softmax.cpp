@@ -34,7 +34,6 @@ void MarginSoftmax<Dtype>::Reshape(const int rows, const int dim,
   inverse_norm_.resize(classes_);
   cosine_.resize(keep_ ? elements : 0);
   part_.resize(static_cast<size_t>(Blocks()) * rows_);
-  part_best_.resize(part_.size());
 }
 
 template <typename Dtype>
@@ -118,14 +117,11 @@ void MarginSoftmax<Dtype>::ForwardBlock(const int block, const Dtype* unit,
     if (here) { own.cosine = x[target] *= inverse_norm[target]; }
     const Dtype best = std::max(rows.scale_max(left, inverse_norm, x),
         rows.scale_max(size - right, inverse_norm + right, x + right));
-    const bool any = left > 0 || right < size;
-    const Dtype max = any ? own.scale * best :
-        -std::numeric_limits<Dtype>::infinity();
     margin::LogSum<Dtype>& part = part_[static_cast<size_t>(block) * rows_ + i];
-    part.max = max;
-    part.sum = rows.sum_exp(left, own.scale, max, x) +
-        rows.sum_exp(size - right, own.scale, max, x + right);
-    part_best_[static_cast<size_t>(block) * rows_ + i] = best;
+    part.best = best;
+    part.sum = rows.sum_exp(left, own.scale, best, x) +
+        rows.sum_exp(size - right, own.scale, best, x + right);
+    part.along = 0;  // Backward has it from the gradients
   }
 }
 
@@ -140,15 +136,14 @@ void MarginSoftmax<Dtype>::Forward(const Dtype* unit, const Dtype* weight,
   for (int i = 0; i < rows_; ++i) {
     MarginRow<Dtype>& own = (*row)[i];
     if (own.target < 0) { continue; }
-    margin::LogSum<Dtype> others = { none, Dtype(0) };
-    own.best_other = none;
+    margin::LogSum<Dtype> others = { none, 0, 0 };
     for (int block = 0; block < Blocks(); ++block) {
-      const size_t k = static_cast<size_t>(block) * rows_ + i;
-      others = margin::Merge(others, part_[k]);
-      own.best_other = std::max(own.best_other, part_best_[k]);
+      others = margin::Merge(others,
+          part_[static_cast<size_t>(block) * rows_ + i], own.scale);
     }
+    own.best_other = others.best;
     own.psi = margin(own.cosine);
-    own.loss = margin::SoftmaxLoss(own.scale * own.psi.value, others);
+    own.loss = margin::SoftmaxLoss(own.psi.value, others, own.scale);
   }
 }
 

@@ -99,9 +99,8 @@ class MarginSoftmax {
   std::vector<Dtype> inverse_norm_;  ///< (classes)
   /// Kept cosines, block by block, each (rows x its classes).
   std::vector<Dtype> cosine_;
-  /// (blocks x rows): the other logits of each part of a row, and its best.
+  /// (blocks x rows): each row's other classes in a block.
   std::vector<margin::LogSum<Dtype> > part_;
-  std::vector<Dtype> part_best_;
   std::vector<Desk> desks_;
 };
 

@@ -28,21 +28,27 @@ class DeviceArray {
   shared_ptr<SyncedMemory> memory_;
 };
 
-/// Some of the other cosines of a row: the largest (-infinity of none), and
-/// the sums of e_j = exp(scale * (cos_j - best)) and of e_j * cos_j.
-template <typename Dtype>
-struct MarginPart { Dtype best, sum, along; };
+namespace margin_softmax {
+template <typename Dtype> struct ClassBlock;
+template <typename Dtype> struct RowResult;
+}
 
-/// A row between the two passes.
+/// What both passes of GpuMarginSoftmax are of. The pointers are to the device.
 template <typename Dtype>
-struct GpuMarginRow {
-  Dtype scale;  ///< of its logits
-  Dtype cosine;  ///< the target's, before the margin
-  Dtype best;  ///< the largest other cosine; -infinity without one
-  Dtype loss;
-  Dtype share;  ///< softmax_j = share * exp(scale * (cos_j - best))
-  Dtype by_target;  ///< gradient of the loss by scale * (target's cosine)
-  Dtype by_scale;  ///< gradient of the loss by scale
+struct MarginBatch {
+  const Dtype* unit;  ///< (rows x dim), each of length 1 or 0
+  const Dtype* norm;  ///< (rows) a factor of the scale, or NULL for none
+  const Dtype* weight;  ///< (all classes x dim)
+  const int* target;  ///< (rows) positions among the classes; negative: ignored
+  Dtype scale;
+};
+
+/// Where the gradients go, on the device; NULL for one that is not wanted.
+template <typename Dtype>
+struct MarginGradients {
+  Dtype* unit;  ///< (rows x dim) overwritten
+  Dtype* norm;  ///< (rows) overwritten
+  Dtype* weight;  ///< (all classes x dim) added to
 };
 
 /**
@@ -71,32 +77,19 @@ class GpuMarginSoftmax {
       size_t keep_bytes);
 
   /**
-   * All pointers are to the device.
-   *
-   * @param unit (rows x dim), each of length 1 or 0
-   * @param norm (rows) a factor of the scale, or NULL for none
-   * @param weight (all classes x dim)
-   * @param target (rows) positions among the classes; negative: ignored
    * @param normalizer what divides the sum of the losses; 0 for the number of
    *     rows that are not ignored
-   * @param loss (1)
-   * @param statistics (3) MarginSoftmaxLossLayer's, or NULL
+   * @param loss (1), on the device
+   * @param statistics (3) MarginSoftmaxLossLayer's, on the device, or NULL
    */
-  void Forward(const Dtype* unit, const Dtype* norm, const Dtype* weight,
-      const int* target, Dtype scale, const margin::CombinedMargin<Dtype>& psi,
-      Dtype normalizer, Dtype* loss, Dtype* statistics);
+  void Forward(const MarginBatch<Dtype>& batch,
+      const margin::CombinedMargin<Dtype>& psi, Dtype normalizer, Dtype* loss,
+      Dtype* statistics);
 
-  /**
-   * After Forward with the same arguments.
-   *
-   * @param loss_diff (1) the gradient by the loss
-   * @param unit_diff (rows x dim) overwritten, or NULL
-   * @param norm_diff (rows) overwritten, or NULL; the gradient by norm
-   * @param weight_diff (all classes x dim) added to, or NULL
-   */
-  void Backward(const Dtype* unit, const Dtype* weight, const int* target,
-      Dtype scale, const Dtype* loss_diff, Dtype* unit_diff, Dtype* norm_diff,
-      Dtype* weight_diff);
+  /// After Forward of the same batch.
+  /// @param loss_diff (1) the gradient by the loss, on the device
+  void Backward(const MarginBatch<Dtype>& batch, const Dtype* loss_diff,
+      const MarginGradients<Dtype>& gradients);
 
  private:
   int Blocks() const { return (classes_ + block_ - 1) / block_; }
@@ -109,10 +102,12 @@ class GpuMarginSoftmax {
   /// Where the block's u_i . w_j are, after FindProducts.
   Dtype* BlockProducts(int block);
 
+  margin_softmax::ClassBlock<Dtype> Block(int block);
+
   void Prepare(int block, const Dtype* weight);
-  void FindProducts(int block, const Dtype* unit, const Dtype* weight);
-  void AddWeightGradients(int block, const Dtype* unit,
-      const Dtype* block_weight, Dtype* weight_diff);
+  void FindProducts(int block, const MarginBatch<Dtype>& batch);
+  void AddWeightGradients(int block, const MarginBatch<Dtype>& batch,
+      Dtype* weight_diff);
 
   size_t block_bytes_;
   int rows_, dim_, classes_;
@@ -123,8 +118,8 @@ class GpuMarginSoftmax {
   DeviceArray<Dtype> weight_, weight_diff_;  ///< a block's, if chosen
   DeviceArray<Dtype> along_;  ///< (row tiles x block) sums of g_ij cos_ij
   DeviceArray<Dtype> target_cosine_, inverse_normalizer_;
-  DeviceArray<MarginPart<Dtype> > part_;  ///< (rows x chunks of all blocks)
-  DeviceArray<GpuMarginRow<Dtype> > row_;
+  DeviceArray<margin::LogSum<Dtype> > part_;  ///< (rows x all blocks' chunks)
+  DeviceArray<margin_softmax::RowResult<Dtype> > row_;
 };
 
 }  // namespace caffe

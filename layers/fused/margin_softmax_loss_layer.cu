@@ -14,6 +14,16 @@ struct MarginSoftmaxLossOnGpu {
   Blob<int> target;  ///< (N) positions among the classes that take part
   Blob<int> chosen;  ///< the classes that take part, where they are sampled
   Blob<Dtype> norm_diff;  ///< (N) the gradient by each feature's length
+
+  /// What both passes are of, as it lies on the device now.
+  /// @param norm of the features, where it is a factor of the scale, or NULL
+  MarginBatch<Dtype> Batch(const Blob<Dtype>& unit, const Blob<Dtype>* norm,
+      const Blob<Dtype>& weight, const Dtype scale) const {
+    const MarginBatch<Dtype> batch = {
+      unit.gpu_data(), norm ? norm->gpu_data() : NULL, weight.gpu_data(),
+      target.gpu_data(), scale };
+    return batch;
+  }
 };
 
 template <typename Dtype>
@@ -55,10 +65,10 @@ void MarginSoftmaxLossLayer<Dtype>::Forward_gpu(
       keep_bytes_);
   const bool count_rows =
       normalization_ == LossParameter_NormalizationMode_VALID;
-  on_gpu_->softmax.Forward(unit_feature_.gpu_data(),
-      normalize_feature_ ? NULL : feature_norm_.gpu_data(),
-      this->blobs_[0]->gpu_data(), target->gpu_data(), scale_, margin_,
-      count_rows ? Dtype(0) : Normalizer(N_), top[0]->mutable_gpu_data(),
+  on_gpu_->softmax.Forward(on_gpu_->Batch(unit_feature_,
+      normalize_feature_ ? NULL : &feature_norm_, *this->blobs_[0], scale_),
+      margin_, count_rows ? Dtype(0) : Normalizer(N_),
+      top[0]->mutable_gpu_data(),
       top.size() == 2 ? top[1]->mutable_gpu_data() : NULL);
 }
 
@@ -68,27 +78,28 @@ void MarginSoftmaxLossLayer<Dtype>::Backward_gpu(
     const vector<Blob<Dtype>*>& bottom) {
   label_check_.Report();
   CheckNoLabelGradient(this->layer_param_, propagate_down[1]);
-  CHECK(on_gpu_ && on_gpu_->target.count() == N_) << "Layer "
-      << this->layer_param_.name() << " (" << this->type() << "): Backward "
-      << "belongs to a Forward of the same shape on the GPU. Call Forward "
-      << "after a Reshape or a change of the mode.";
+  CHECK(on_gpu_ && on_gpu_->target.count() == N_)
+      << LayerPrefix(this->layer_param_) << "Backward belongs to a Forward of "
+      << "the same shape on the GPU. Call Forward after a Reshape or a change "
+      << "of the mode.";
   const bool by_weight = this->param_propagate_down_[0];
   if (!propagate_down[0] && !by_weight) { return; }
-  Dtype* bottom_diff =
-      propagate_down[0] ? bottom[0]->mutable_gpu_diff() : NULL;
-  Dtype* norm_diff = NULL;
-  if (propagate_down[0] && !normalize_feature_) {
-    on_gpu_->norm_diff.ReshapeLike(feature_norm_);
-    norm_diff = on_gpu_->norm_diff.mutable_gpu_data();
+  MarginGradients<Dtype> gradients = { NULL, NULL, NULL };
+  if (propagate_down[0]) {
+    gradients.unit = bottom[0]->mutable_gpu_diff();
+    if (!normalize_feature_) {
+      on_gpu_->norm_diff.ReshapeLike(feature_norm_);
+      gradients.norm = on_gpu_->norm_diff.mutable_gpu_data();
+    }
   }
-  const Dtype* unit = unit_feature_.gpu_data();
-  on_gpu_->softmax.Backward(unit, this->blobs_[0]->gpu_data(),
-      on_gpu_->target.gpu_data(), scale_, top[0]->gpu_diff(), bottom_diff,
-      norm_diff, by_weight ? this->blobs_[0]->mutable_gpu_diff() : NULL);
-  if (bottom_diff) {
-    caffe_gpu_normalize_backward<Dtype>(margin::UNIT, N_, D_, 1, unit, true,
-        feature_norm_.gpu_data(), bottom_diff, norm_diff, true, false,
-        bottom_diff);
+  if (by_weight) { gradients.weight = this->blobs_[0]->mutable_gpu_diff(); }
+  on_gpu_->softmax.Backward(on_gpu_->Batch(unit_feature_,
+      normalize_feature_ ? NULL : &feature_norm_, *this->blobs_[0], scale_),
+      top[0]->gpu_diff(), gradients);
+  if (propagate_down[0]) {
+    caffe_gpu_normalize_backward<Dtype>(margin::UNIT, N_, D_, 1,
+        unit_feature_.gpu_data(), true, feature_norm_.gpu_data(),
+        gradients.unit, gradients.norm, true, false, gradients.unit);
   }
 }
 

@@ -19,8 +19,8 @@ struct SoftmaxRows {
   /// none it is -infinity.
   Dtype (*scale_max)(int n, const Dtype* factor, Dtype* x);
 
-  /// Returns sum_j exp(scale * x_j - shift).
-  Dtype (*sum_exp)(int n, Dtype scale, Dtype shift, const Dtype* x);
+  /// Returns sum_j exp(scale * (x_j - best)).
+  Dtype (*sum_exp)(int n, Dtype scale, Dtype best, const Dtype* x);
 
   /// With p_j = exp(scale * x_j - shift), the gradient by x_j is g_j = weight *
   /// scale * p_j: factor_j * g_j goes to gradient_j, and x_j * g_j is added to

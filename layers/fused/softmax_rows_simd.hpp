@@ -158,17 +158,17 @@ Dtype ScaleMax(int n, const Dtype* factor, Dtype* x) {
 }
 
 template <typename Dtype>
-Dtype SumExp(int n, Dtype scale, Dtype shift, const Dtype* x) {
+Dtype SumExp(int n, Dtype scale, Dtype best, const Dtype* x) {
   WIDE_TYPES;
   Vector sum = {0};
   int j = 0;
   for (; j + kLanes <= n; j += kLanes) {
-    sum += Exp<Dtype>(Load<Dtype>(x + j) * scale - shift);
+    sum += Exp<Dtype>((Load<Dtype>(x + j) - best) * scale);
   }
   Dtype total = SumOfLanes<Dtype>(sum);
   if (j < n) {
     const Vector last = Exp<Dtype>(
-        LoadSome<Dtype>(n - j, x + j, Dtype(0)) * scale - shift);
+        (LoadSome<Dtype>(n - j, x + j, best) - best) * scale);
     for (int i = 0; i < n - j; ++i) { total += last[i]; }
   }
   return total;

@@ -208,19 +208,23 @@ MARGIN_HD void BackwardRow(const int i, const int classes, const Dtype* label,
 
 // --- Softmax loss of a row -------------------------------------------------
 
-/// Some logits of a row as their maximum and sum exp(logit - max); of none,
-/// (-infinity, 0). Sums of parts of a row are merged, so that a row need not be
-/// in one place.
+/// Some classes of a row, the logits being scale * cosine: the largest cosine,
+/// the sum of e_j = exp(scale * (cos_j - best)), and, where it is wanted, that
+/// of e_j cos_j. Of no class, (-infinity, 0, 0).
 template <typename Dtype>
-struct LogSum { Dtype max, sum; };
+struct LogSum { Dtype best, sum, along; };
 
+/// Two parts of a row as one, so that a row need not be in one place.
 template <typename Dtype>
-MARGIN_HD LogSum<Dtype> Merge(const LogSum<Dtype>& a, const LogSum<Dtype>& b) {
+MARGIN_HD LogSum<Dtype> Merge(const LogSum<Dtype>& a, const LogSum<Dtype>& b,
+    const Dtype scale) {
   if (a.sum == 0) { return b; }
   if (b.sum == 0) { return a; }
-  const Dtype max = a.max > b.max ? a.max : b.max;
-  const LogSum<Dtype> both = { max,
-    a.sum * std::exp(a.max - max) + b.sum * std::exp(b.max - max) };
+  const Dtype best = a.best > b.best ? a.best : b.best;
+  const Dtype of_a = std::exp(scale * (a.best - best));
+  const Dtype of_b = std::exp(scale * (b.best - best));
+  const LogSum<Dtype> both = { best, a.sum * of_a + b.sum * of_b,
+    a.along * of_a + b.along * of_b };
   return both;
 }
 
@@ -230,10 +234,12 @@ MARGIN_HD LogSum<Dtype> Merge(const LogSum<Dtype>& a, const LogSum<Dtype>& b) {
 template <typename Dtype>
 struct TargetLoss { Dtype loss, rest; };
 
+/// @param target its cosine, with the margin
 template <typename Dtype>
 MARGIN_HD TargetLoss<Dtype> SoftmaxLoss(const Dtype target,
-    const LogSum<Dtype>& others) {
-  const Dtype ahead = others.max - target;
+    const LogSum<Dtype>& others, const Dtype scale) {
+  const Dtype best = others.sum == 0 ? target : others.best;
+  const Dtype ahead = scale * (best - target);
   TargetLoss<Dtype> result;
   if (ahead > 0) {
     const Dtype own = std::exp(-ahead);

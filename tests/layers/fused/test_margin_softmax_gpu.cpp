@@ -186,12 +186,13 @@ TYPED_TEST(GPUMarginSoftmaxTest, TestBlocks) {
     tops.mutable_cpu_diff()[0] = 1;
     GpuMarginSoftmax<Dtype> softmax(block_bytes[k]);
     softmax.Reshape(rows, dim, classes, NULL, keep_bytes[k]);
-    softmax.Forward(unit.gpu_data(), norm.gpu_data(), weight.gpu_data(),
-        target.gpu_data(), 8, psi, 0, tops.mutable_gpu_data(),
+    const MarginBatch<Dtype> batch = {unit.gpu_data(), norm.gpu_data(),
+        weight.gpu_data(), target.gpu_data(), 8};
+    softmax.Forward(batch, psi, 0, tops.mutable_gpu_data(),
         tops.mutable_gpu_data() + 1);
-    softmax.Backward(unit.gpu_data(), weight.gpu_data(), target.gpu_data(), 8,
-        tops.gpu_diff(), unit.mutable_gpu_diff(), norm.mutable_gpu_diff(),
-        weight.mutable_gpu_diff());
+    const MarginGradients<Dtype> gradients = {unit.mutable_gpu_diff(),
+        norm.mutable_gpu_diff(), weight.mutable_gpu_diff()};
+    softmax.Backward(batch, tops.gpu_diff(), gradients);
     const vector<double> found[4] = {DataOf(tops), DiffOf(unit), DiffOf(norm),
         DiffOf(weight)};
     for (int part = 0; part < 4; ++part) {
