@@ -35,7 +35,7 @@ const size_t kUnused = 32 << 20;
 struct Device {
   Device() : arena(static_cast<char*>(mmap(NULL, kArena, PROT_NONE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))), used(0),
-        users(0), last_error(cudaSuccess) {
+        users(0), lost(false), last_error(cudaSuccess) {
     if (arena == MAP_FAILED) { Stop("no 8 GiB of addresses for the device"); }
   }
 
@@ -47,6 +47,7 @@ struct Device {
   char* const arena;
   size_t used;
   int users;
+  bool lost;
   cudaError_t last_error;
   // Address to size: of device memory, and of pinned host memory.
   std::map<const char*, size_t> pieces, pinned;
@@ -162,6 +163,19 @@ void Synchronize() {
 
 void SetLastError(const cudaError_t error) { device().last_error = error; }
 
+void LoseDevice(const bool lost) {
+  Synchronize();
+  device().lost = lost;
+  device().last_error = cudaSuccess;
+  for (const auto& piece : device().pinned) {
+    if (lost) {
+      ASAN_POISON_MEMORY_REGION(piece.first, piece.second);
+    } else {
+      ASAN_UNPOISON_MEMORY_REGION(piece.first, piece.second);
+    }
+  }
+}
+
 void CheckPointer(const Launched& launched, const int argument,
     const void* pointer) {
   if (pointer) {
@@ -221,6 +235,7 @@ cudaError_t cudaHostAlloc(void** pointer, const size_t bytes, unsigned int) {
 }
 
 cudaError_t cudaFreeHost(void* pointer) {
+  if (device().lost) { return device().last_error = cudaErrorCudartUnloading; }
   Synchronize();
   if (pointer && !device().pinned.erase(static_cast<char*>(pointer))) {
     Stop("cudaFreeHost of what cudaHostAlloc did not give");
@@ -296,6 +311,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, const cudaDeviceAttr attribute,
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (device().lost) { return device().last_error = cudaErrorCudartUnloading; }
   Synchronize();
   return cudaSuccess;
 }
@@ -313,6 +329,7 @@ const char* cudaGetErrorString(const cudaError_t error) {
   case cudaSuccess: return "no error";
   case cudaErrorInvalidValue: return "invalid argument";
   case cudaErrorMemoryAllocation: return "out of memory";
+  case cudaErrorCudartUnloading: return "driver shutting down";
   case cudaErrorInvalidConfiguration: return "invalid configuration argument";
   case cudaErrorInvalidDevice: return "invalid device ordinal";
   default: return "an error that the emulation does not give";

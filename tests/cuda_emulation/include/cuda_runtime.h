@@ -26,6 +26,7 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorCudartUnloading = 4,
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
@@ -102,6 +103,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute,
     int device);
 cudaError_t cudaDeviceSynchronize();
+namespace cuda_emulation {
+/// While it is lost, as it is for what is destroyed after the driver, waiting
+/// for the device fails, and pinned memory must not be touched.
+void LoseDevice(bool lost);
+}  // namespace cuda_emulation
 cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 const char* cudaGetErrorString(cudaError_t error);

@@ -104,6 +104,24 @@ TYPED_TEST(GPULabelCheckTest, TestTheDestructorTellsWhatWasNotReported) {
   EXPECT_NE(string::npos, log.find("row 1 of the batch has label 5"));
 }
 
+#ifdef CUDA_EMULATION_CUDA_RUNTIME_H_
+// The driver may be gone before the last layer is, and its memory with it.
+TYPED_TEST(GPULabelCheckTest, TestNothingIsReadOfALostDevice) {
+  testing::internal::CaptureStderr();
+  {
+    LabelCheck unread;
+    SetBlob({2}, {0, 5}, &this->label_);
+    this->label_.mutable_gpu_data();
+    unread.Check<TypeParam>(this->param_, 3, this->label_);
+    cuda_emulation::LoseDevice(true);
+  }
+  cuda_emulation::LoseDevice(false);
+  google::FlushLogFiles(google::INFO);
+  const string log = testing::internal::GetCapturedStderr().c_str();
+  EXPECT_EQ(string::npos, log.find("row 1 of the batch")) << log;
+}
+#endif  // CUDA_EMULATION_CUDA_RUNTIME_H_
+
 }  // namespace caffe
 
 #endif  // !CPU_ONLY
