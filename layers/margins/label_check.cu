@@ -65,9 +65,8 @@ void LabelCheck::Report() {
 LabelCheck::~LabelCheck() {
   if (found_ == NULL) { return; }
   // No CHECK here: a destructor must not throw, nor end a process that is on
-  // its way out and has no driver any more.
-  cudaDeviceSynchronize();
-  if (found_->rows > 0) {
+  // its way out and has no driver any more, with which found_ went, too.
+  if (cudaDeviceSynchronize() == cudaSuccess && found_->rows > 0) {
     LOG(ERROR) << BadLabelMessage(prefix_, found_->rows - 1, found_->label,
         found_->classes);
   }
