@@ -24,12 +24,12 @@ class Training:
         )
         margin = "am-softmax" + ("" if name == "chain" else heads.FUSED)
         with tempfile.TemporaryDirectory() as folder:
-            net, solver = Path(folder, "net.prototxt"), Path(folder, "solver.prototxt")
+            net, run = Path(folder, "net.prototxt"), Path(folder, "solver.prototxt")
             net.write_text(_net(experiment, margin))
-            solver.write_text(
+            run.write_text(
                 text.render(solver.solver(experiment, margin, str(net), str(Path(folder, "face"))))
             )
-            self._solver = caffe.SGDSolver(str(solver))
+            self._solver = caffe.SGDSolver(str(run))
         self._net = self._solver.net
         self._synchronise = gpu.synchronise if device == "gpu" else lambda: None
         random = np.random.default_rng(0)
