@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amcaffe.nets import heads, sphereface, text
+from amcaffe.nets import heads, solver, sphereface, text
 from amcaffe.nets.experiment import Experiment
 from bench import gpu
 from bench.caffe_heads import import_caffe, require_fused
