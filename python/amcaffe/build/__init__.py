@@ -56,7 +56,7 @@ def main(argv):
     )
     gtests.add_argument(
         "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
-        help="of the gtests, those of this package alone",
+        help="of the gtests, those of this package, and for GPUs one that shares libcaffe's kernels",
     )  # fmt: skip
     arguments.add_argument("--jobs", type=_count, metavar="N", help="compilers at a time")
     arguments.add_argument(
