@@ -18,6 +18,8 @@ from amcaffe.host.tree import MARK, require_tree
 
 MKLDNN = "cmake/MKLDNN.cmake"
 ALL_TESTS, OUR_TESTS = "all", "ours"
+# Of Caffe's own tests, the one that launches kernels of libcaffe's, which a compiler may hide.
+KERNEL_TEST = "im2col_kernel"
 
 
 def our_tests(root):
@@ -29,13 +31,19 @@ def our_tests(root):
     ]
 
 
+def selected_tests(root, cuda):
+    """What BUILD_only_tests is for OUR_TESTS. Args: as build has them."""
+    return ",".join(our_tests(root) + [KERNEL_TEST] * bool(cuda.root))
+
+
 def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None):
     """Configure and compile a tree in its build folder.
 
     Args:
         root: Caffe tree.
         cuda: toolchain.Cuda.
-        tests: compile gtests too: ALL_TESTS, or OUR_TESTS for those of this package alone.
+        tests: compile gtests too: ALL_TESTS, or OUR_TESTS for those of this package alone, and on
+            a GPU build KERNEL_TEST.
         defines: further KEY=VALUE options for CMake; they win.
         jobs: compilers at a time; None: a processor each.
         say: function of one line.
@@ -64,7 +72,7 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
     binding = choose_binding(root, binding, say)
     options = configure_options(root, cuda, binding=binding)
     if tests:
-        options["BUILD_only_tests"] = ",".join(our_tests(root)) if tests == OUR_TESTS else ""
+        options["BUILD_only_tests"] = selected_tests(root, cuda) if tests == OUR_TESTS else ""
     options.update(define.split("=", 1) for define in defines)
     if drop_other_toolkit(root, options):
         say("configuring anew: it was configured with another CUDA toolkit, or with none")

@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 
 BUNDLE = Path(__file__).resolve().parents[1]
-# Tests typed over devices come as /0 and /1 for the CPU, /2 and /3 for the GPU; two kinds of
-# Caffe's tests are for a GPU alone without saying so.
-GPU_TESTS = "*GPU*:*/2.*:*/3.*:CuDNN*:Im2colKernelTest*"
+# Tests typed over devices come as /0 and /1 for the CPU, /2 and /3 for the GPU. Some of Caffe's are
+# for a GPU alone without saying so; TestBrewMode leaves the GPU's mode to those that follow.
+GPU_TESTS = "*GPU*:*/2.*:*/3.*:CuDNN*:Im2colKernelTest*:CommonTest.TestBrewMode"
 CPU_TESTS = f"-{GPU_TESTS}"
 # Draws every net of a source tree, which a bundle is not, with a program that it has not.
 NOT_HERE = {"test_draw"}

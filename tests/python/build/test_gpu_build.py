@@ -73,6 +73,14 @@ def test_every_library_is_found_by_run_path_and_none_is_the_drivers(file, root):
         assert re.search(rf"lib{name}\.so\.\d+ => /", libraries), f"{file} lacks {name}"
 
 
+def test_the_test_that_launches_libcaffes_kernels_is_linked(root):
+    program = root / "build/test/test.testbin"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    tests = run(program, "--gtest_list_tests").stdout.split()
+    assert "Im2colKernelTest/0." in tests and "Test2D" in tests
+
+
 @pytest.mark.parametrize("library, call", [("cudnn", "cudnnGetVersion"), ("cublas", None)])
 def test_libraries_that_load_further_ones_find_them(library, call, root):
     code = (

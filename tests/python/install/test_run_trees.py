@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from amcaffe.build.compile import our_tests
+from amcaffe.build.compile import our_tests, selected_tests
+from amcaffe.host.toolchain import Cuda
 from standins import edit
 
 TESTS = Path(__file__).parents[2]
@@ -73,6 +74,8 @@ def test_only_the_tests_that_we_installed_are_built(full_tree, install_ours):
     names = our_tests(full_tree)
     assert "combined_margin_layer" in names
     assert "net" not in names
+    assert selected_tests(full_tree, Cuda(None, "")) == ",".join(names)
+    assert selected_tests(full_tree, Cuda(full_tree, "")) == ",".join([*names, "im2col_kernel"])
 
 
 def test_what_a_configured_tree_is_compiled_with(run_trees, tmp_path):
