@@ -93,7 +93,7 @@ def _parser():
     )
     gtests.add_argument(
         "--our-tests", dest="tests", action="store_const", const=OUR_TESTS,
-        help="of the gtests, those of this package, and for GPUs one that shares libcaffe's kernels",
+        help="of the gtests, those of this package, and for GPUs one on libcaffe's kernels",
     )  # fmt: skip
     parser.add_argument("--jobs", type=_count, metavar="N", help="compilers at a time")
     parser.add_argument(

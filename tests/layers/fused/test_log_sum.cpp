@@ -60,10 +60,10 @@ TYPED_TEST_CASE(LogSumTest, TestDtypes);
 TYPED_TEST(LogSumTest, TestARowInPartsIsTheRow) {
   this->ExpectWhole(this->Part(0, 40));
   for (int cut = 0; cut <= 40; ++cut) {
-    this->ExpectWhole(margin::Merge(this->Part(0, cut), this->Part(cut, 40),
-        this->scale_));
-    this->ExpectWhole(margin::Merge(this->Part(cut, 40), this->Part(0, cut),
-        this->scale_));
+    this->ExpectWhole(
+        margin::Merge(this->Part(0, cut), this->Part(cut, 40), this->scale_));
+    this->ExpectWhole(
+        margin::Merge(this->Part(cut, 40), this->Part(0, cut), this->scale_));
   }
 }
 
@@ -76,8 +76,8 @@ TYPED_TEST(LogSumTest, TestNoClassAndAClassThatIsNoNumber) {
   EXPECT_EQ(some.sum, margin::Merge(some, none, TypeParam(0)).sum);
   const TypeParam nan = std::numeric_limits<TypeParam>::quiet_NaN();
   const margin::LogSum<TypeParam> lost = {none.best, nan, nan};
-  EXPECT_TRUE(std::isnan(
-      margin::Merge(this->Part(0, 3), lost, this->scale_).sum));
+  EXPECT_TRUE(
+      std::isnan(margin::Merge(this->Part(0, 3), lost, this->scale_).sum));
   EXPECT_TRUE(std::isnan(margin::Merge(lost, none, this->scale_).sum));
 }
 
