@@ -27,6 +27,7 @@ from pathlib import Path
 from amcaffe import cli
 from amcaffe.build.compile import our_tests
 from amcaffe.bundle.elf import Loader, read_elf
+from amcaffe.bundle.selftest import GPU_TESTS
 from amcaffe.bundle.tree_files import collect_tree, relocated
 from amcaffe.bundle.write import find_patchelf
 from amcaffe.errors import BuildError, InputError
@@ -41,7 +42,7 @@ FACTS = (
 # Machine code is a tenth smaller where calls of one function look alike.
 COMPRESSION = [
     {"id": lzma.FILTER_X86},
-    {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME},
+    {"id": lzma.FILTER_LZMA2, "preset": 9},
 ]
 
 
@@ -120,6 +121,7 @@ def plan(root, python):
         "architectures": cache.get("CMAKE_CUDA_ARCHITECTURES", ""),
         "cuda": Path(cache.get("CUDA_TOOLKIT_ROOT_DIR", "")).name,
         "tests": tree.tests,
+        "GPU tests": GPU_TESTS,
         "our test cases": pack.test_cases(path.read_text() for path in tests),
         "needed": contents.needed,
     }

@@ -6,14 +6,10 @@ from pathlib import Path
 
 from amcaffe.bundle.elf import C_LIBRARY, DRIVER
 from amcaffe.errors import BuildError
+from device.links import ON_THE_MACHINE, THEIRS
 
 LIBRARIES = "lib"
-THEIRS = "lib/theirs"  # links to libraries of the machine's own, made there
 PYCAFFE = "pycaffe/caffe"
-# What PyTorch brings to a machine with a GPU, too, and is hundreds of megabytes.
-ON_THE_MACHINE = re.compile(
-    r"lib(cublas|cublasLt|curand|cudnn|cudnn_\w+|nccl|nvrtc|nvrtc-builtins|nvJitLink)\.so(\.\d+)*"
-)
 COMPILERS = re.compile(r"lib(stdc\+\+|gcc_s)\.so(\.\d+)*")
 NOT_PYCAFFE = {".so", ".cpp", ".hpp", ".npy", ".pyc"}  # an array: the mean of ImageNet's pictures
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from device.contents import ON_THE_MACHINE
+THEIRS = "lib/theirs"  # in a pack: the links, which are made on the machine
+# What PyTorch brings to a machine with a GPU, too, and is hundreds of megabytes.
+ON_THE_MACHINE = re.compile(
+    r"lib(cublas|cublasLt|curand|cudnn|cudnn_\w+|nccl|nvrtc|nvrtc-builtins|nvJitLink)\.so(\.\d+)*"
+)
 
 
 def folders(environment=os.environ, path=tuple(sys.path)):

@@ -15,15 +15,13 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from amcaffe.bundle.selftest import GPU_TESTS, Machine
 from bench import gpu
 from device import links, parts
-from device.contents import THEIRS
 from device.parts import Part
 from device.table import table
 
 # A child that is forked from a process that has used CUDA cannot use it; this style starts anew.
-DEATH_TESTS = "--gtest_death_test_style=threadsafe"
+DEATH_TESTS = ["--gtest_death_test_style=threadsafe"]
 KERNELS = "GPUMarginSoftmaxTest"  # those of ours that share memory between threads
 IMPORT = """
 import caffe
@@ -50,7 +48,7 @@ def main():
     for old in options.out.glob("*.log"):
         old.unlink()
     manifest = json.loads((options.folder / "manifest.json").read_text())
-    theirs, missing = links.link(manifest["needed"], options.folder / THEIRS, links.folders())
+    theirs, missing = links.link(manifest["needed"], options.folder / links.THEIRS, links.folders())
     results = []
     for part in plan(options.folder, manifest, misfit(manifest, missing), no_gpu(gpu.name())):
         result = parts.run(part, options.out, deadline)
@@ -106,15 +104,15 @@ def plan(folder, manifest, misfit, no_gpu):
                         fault=misfit)  # fmt: skip
     rest = misfit and "import caffe is not possible"
     why = rest or no_gpu
-    cases = manifest["our test cases"]
-    ours = filters(cases)
+    death_tests = [] if no_gpu else DEATH_TESTS
+    ours = filters(manifest["our test cases"], manifest["GPU tests"])
     sanitizer = find_sanitizer()
     no_sanitizer = why or (
         "" if sanitizer else "no compute-sanitizer here (it is in CUDA's toolkit)"
     )
 
     def tests(name, log, pattern, seconds, under=(), reason=why, **options):
-        program = [*under, folder / manifest["tests"], f"--gtest_filter={pattern}", DEATH_TESTS]
+        program = [*under, folder / manifest["tests"], f"--gtest_filter={pattern}", *death_tests]
         return Part(name, log, program, seconds, parts.sanitizer if under else parts.gtests,
                     folder=folder / "tests", reason=reason, **options)  # fmt: skip
 
@@ -130,7 +128,9 @@ def plan(folder, manifest, misfit, no_gpu):
 
     return [
         import_caffe,
-        tests("our tests, CPU", "machine.log", ours["CPU"], 60, reason=rest),
+        # Only to see that the pack is whole, where nothing else can.
+        tests("our tests, CPU", "machine.log", ours["CPU"], 60,
+              reason=rest or ("" if no_gpu else "the GPU's half tells more")),
         tests("our tests, GPU", "ours.log", ours["GPU"], 100),
         sanitized("memcheck", 30),
         sanitized("racecheck", 30),
@@ -141,15 +141,18 @@ def plan(folder, manifest, misfit, no_gpu):
     ]  # fmt: skip
 
 
-def filters(cases):
-    """gtest's patterns for halves of the tests. Args: cases: names of our test cases."""
+def filters(cases, gpu_tests):
+    """gtest's patterns for halves of the tests.
+
+    Args: cases: names of our test cases. gpu_tests: pattern of all tests that need a GPU.
+    """
     everywhere = ":".join(f"{case}.*:{case}/*" for case in cases)
     on_gpu = ":".join(f"{case}.*:{case}/*" if "GPU" in case else
                       f"{case}*.*GPU*:{case}/2.*:{case}/3.*" for case in cases)  # fmt: skip
     return {
-        "CPU": f"{everywhere}-{GPU_TESTS}",
+        "CPU": f"{everywhere}-{gpu_tests}",
         "GPU": on_gpu,
-        "others' GPU": f"{GPU_TESTS}-{everywhere}:CuDNN*",
+        "others' GPU": f"{gpu_tests}-{everywhere}:CuDNN*",
         "others' cuDNN": "CuDNN*",
     }
 
@@ -170,21 +173,26 @@ def describe(manifest, theirs):
 
     Args: theirs: {name: Path} of the machine's own libraries.
     """
-    versions = [f"CUDA {'.'.join(map(str, Machine().driver or ('none',)))}", *_driver()]
     return [
-        ("GPU", f"{gpu.name() or 'none'}; driver: {', '.join(versions)}"),
+        ("GPU", f"{gpu.name() or 'none'}; driver {_driver()}"),
         ("here", f"cuDNN {_cudnn(theirs)}, PyTorch {_pytorch()}, Python {sys.version.split()[0]}"),
         ("pack", f"CUDA {manifest['cuda']} for {manifest['architectures']}"),
     ]
 
 
 def _driver():
+    version = ctypes.c_int()
+    try:
+        gpu.call("cuDriverGetVersion", ctypes.byref(version))
+    except (OSError, RuntimeError):
+        return "none"
+    cuda = f"for CUDA {version.value // 1000}.{version.value % 1000 // 10}"
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return done.stdout.split()[:1] if done.returncode == 0 else []
+        return cuda
+    return " ".join([*done.stdout.split()[:1], cuda])
 
 
 def _cudnn(theirs):

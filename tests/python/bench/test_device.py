@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from amcaffe.bundle.selftest import GPU_TESTS
 from amcaffe.errors import BuildError, InputError
 from device import contents, links, parts, run
 from device.parts import Part, Result
@@ -74,7 +75,7 @@ def test_run_paths_lead_to_the_packs_libraries_and_to_the_links(place, tmp_path)
         contents.run_path(place).replace("$ORIGIN", str(tmp_path / place / "..")).split(":")
     ):
         relative = os.path.relpath(os.path.normpath(path), tmp_path)
-        assert relative in (contents.LIBRARIES, contents.THEIRS)
+        assert relative in (contents.LIBRARIES, links.THEIRS)
 
 
 def test_our_test_cases_are_read_from_their_sources():
@@ -212,9 +213,9 @@ def test_what_a_sanitizer_came_to_is_told():
 
 
 def test_the_tests_fall_into_halves_without_a_test_in_two():
-    found = run.filters(["FlipLayerTest", "GPULabelCheckTest"])
+    found = run.filters(["FlipLayerTest", "GPULabelCheckTest"], GPU_TESTS)
     assert found["CPU"].startswith("FlipLayerTest.*:FlipLayerTest/*:GPULabelCheckTest.*")
-    assert "-*GPU*:*/2.*:*/3.*:CuDNN*" in found["CPU"]
+    assert found["CPU"].endswith(f"-{GPU_TESTS}")
     assert found["GPU"].split(":") == [
         "FlipLayerTest*.*GPU*", "FlipLayerTest/2.*", "FlipLayerTest/3.*",
         "GPULabelCheckTest.*", "GPULabelCheckTest/*",
@@ -225,6 +226,7 @@ def test_the_tests_fall_into_halves_without_a_test_in_two():
 MANIFEST = {
     "python": f"{sys.version_info.major}.{sys.version_info.minor}",
     "tests": "tests/test.testbin",
+    "GPU tests": GPU_TESTS,
     "our test cases": ["FlipLayerTest"],
     "needed": [],
 }
@@ -235,6 +237,21 @@ def test_without_a_gpu_only_the_cpus_parts_run():
     assert [part.name for part in planned if not part.reason] == ["import caffe", "our tests, CPU"]
     assert {part.reason for part in planned} == {"", "no GPU"}
     assert not any(part.fault for part in planned)
+
+
+def test_with_a_gpu_its_own_parts_run():
+    planned = run.plan(Path("/pack"), MANIFEST, "", "")
+    skipped = {part.name: part.reason for part in planned if part.reason}
+    sanitizers = {f"{tool} of {run.KERNELS}" for tool in ("memcheck", "racecheck")}
+    assert {"our tests, CPU"} <= set(skipped) <= {"our tests, CPU"} | sanitizers
+    ours = next(part for part in planned if part.name == "our tests, GPU")
+    assert ours.command[-1] == "--gtest_death_test_style=threadsafe"
+
+
+def test_what_runs_there_needs_no_package_but_pythons_own(tmp_path):
+    code = "import device.run, sys; assert not {'amcaffe', 'numpy', 'tqdm'} & set(sys.modules)"
+    path = {"PYTHONPATH": str(DEVICE_SH.parent)}
+    subprocess.run([sys.executable, "-S", "-c", code], check=True, env=path, cwd=tmp_path)
 
 
 def test_a_pack_for_another_machine_fails_with_the_reason():
