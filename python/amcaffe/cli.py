@@ -20,6 +20,30 @@ def parser(step, description, example):
     )
 
 
+def run_subject(step, description, metavar, subjects, argv):
+    """Run one of a step's subjects, `amcaffe STEP SUBJECT`, each with a parser of its own.
+
+    Args:
+        metavar: what a subject is, for the usage.
+        subjects: {name: module with SUMMARY, EXAMPLE, add_arguments(parser), run(arguments)}.
+    Returns: what the subject's run does.
+    """
+    outer = parser(step, description, next(iter(subjects.values())).EXAMPLE)
+    choices = outer.add_subparsers(metavar=metavar, required=True)
+    for name, subject in subjects.items():
+        inner = choices.add_parser(
+            name,
+            help=subject.SUMMARY,
+            description=subject.SUMMARY,
+            epilog=f"example:\n  {subject.EXAMPLE}",
+            formatter_class=outer.formatter_class,
+        )
+        subject.add_arguments(inner)
+        inner.set_defaults(run=subject.run)
+    arguments = outer.parse_args(argv)
+    return arguments.run(arguments)
+
+
 def run(step, main, argv=None):
     """Call main(argv) and turn its outcome into an exit status.
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,19 @@ def patched_caffe(stock_caffe):
     if missing:
         pytest.skip(f"{stock_caffe.__file__} has no layer {', '.join(sorted(missing))}")
     return stock_caffe
+
+
+@pytest.fixture(scope="session")
+def wheel_toolkit():
+    """Folder of the CUDA toolkit of PyPI's wheels."""
+    from amcaffe.host import cuda_wheels
+
+    for wheel in cuda_wheels.required_wheels():
+        try:
+            metadata.distribution(wheel)
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{wheel} is not in this environment (make test-gpu-build)")
+    return cuda_wheels.wheel_toolkit(lambda line: None).root
 
 
 @pytest.fixture(scope="session")

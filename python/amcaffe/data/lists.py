@@ -22,7 +22,7 @@ def read_image_list(path):
     Raises: InputError: no such file, not UTF-8, no line, or a line that does not
         fit the first one; names the file and the line.
     """
-    lines = _numbered_lines(path)
+    lines = numbered_lines(path, expected="one `path label` a line")
     if _split(lines[0][1]) is None:
         return [text for _, text in lines], None
     paths, labels = [], np.empty(len(lines), np.int64)
@@ -54,18 +54,24 @@ def write_image_list(path, paths, labels=None):
     atomic_write(path, "".join(lines))
 
 
-def _numbered_lines(path):
+def numbered_lines(path, what="list", expected=None):
+    """The lines of a text list that are not blank, each with its number and without blanks around.
+
+    Args: path: UTF-8 text file. what: it is, and expected: what a line should hold, for errors.
+    Returns: [(number from 1, text)], at least one.
+    Raises: InputError: no such file, not UTF-8, or no such line.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read the list {path}: {error.strerror}") from None
+        raise InputError(f"cannot read the {what} {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text list: byte {error.start} is not UTF-8") from None
     lines = [
         (number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()
     ]
     if not lines:
-        raise InputError(f"the list {path} is empty", expected="one `path label` a line")
+        raise InputError(f"the {what} {path} is empty", expected=expected)
     return lines
 
 

@@ -7,6 +7,7 @@ from typing import Optional
 
 import numpy as np
 
+from amcaffe.data.lists import numbered_lines
 from amcaffe.errors import InputError
 
 SHOWN = 5  # missing images named in an error
@@ -56,15 +57,7 @@ def read_pairs(path, folds=10):
     Returns: NamedPairs.
     Raises: InputError: names the file and the line.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read the pairs {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text list: byte {error.start} is not UTF-8") from None
-    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
-        raise InputError(f"the list of pairs {path} is empty")
+    lines = numbered_lines(path, "list of pairs")
     header = lines[0][1].split("\t")
     if len(header) == 2 and all(field.isdecimal() for field in header):
         return _read_lfw(path, lines[1:], int(header[0]), int(header[1]))

@@ -7,17 +7,4 @@ SUBJECTS = {"margins": margins}
 
 
 def main(argv):
-    parser = cli.parser("plot", "Draw what the layers compute.", margins.EXAMPLE)
-    subjects = parser.add_subparsers(metavar="SUBJECT", required=True)
-    for name, subject in SUBJECTS.items():
-        sub = subjects.add_parser(
-            name,
-            help=subject.SUMMARY,
-            description=subject.SUMMARY,
-            epilog=f"example:\n  {subject.EXAMPLE}",
-            formatter_class=parser.formatter_class,
-        )
-        subject.add_arguments(sub)
-        sub.set_defaults(run=subject.run)
-    arguments = parser.parse_args(argv)
-    return arguments.run(arguments)
+    return cli.run_subject("plot", "Draw what the layers compute.", "SUBJECT", SUBJECTS, argv)

@@ -24,12 +24,11 @@ def place(files, folder, overwrite=False):
     folder = Path(folder)
     standing = {name: _standing(folder / name) for name in files}
     if not overwrite:
-        _refuse_losses(files, standing, folder)
+        _refuse_losses(files, standing, folder)  # so that what stands holds the same
     written = {
         name: text
         for name, text in files.items()
-        if standing[name] != text
-        and (overwrite or standing[name] is None or _body(standing[name]) != _body(text))
+        if standing[name] is None or (overwrite and standing[name] != text)
     }
     atomic_set({folder / name: text for name, text in written.items()})
     return {folder / name: name in written for name in files}

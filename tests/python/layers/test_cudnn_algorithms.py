@@ -6,12 +6,9 @@ Compiles against cuDNN of PyPI's wheels; skipped where they are not in this envi
 import os
 import shutil
 import subprocess
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-
-from amcaffe.host import cuda_wheels
 
 HEADERS = ("cudnn_algorithms.hpp", "cudnn_choice.hpp", "gpu_settings.hpp")
 PROGRAM = """
@@ -40,16 +37,10 @@ int main() {
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    for wheel in cuda_wheels.required_wheels():
-        try:
-            metadata.distribution(wheel)
-        except metadata.PackageNotFoundError:
-            pytest.skip(f"{wheel} is not in this environment (make test-gpu-build)")
+def program(wheel_toolkit, tmp_path_factory):
     if not shutil.which("g++"):
         pytest.skip("g++ is not installed")
-    toolkit = cuda_wheels.wheel_toolkit(lambda line: None).root
-    folder = tmp_path_factory.mktemp("cudnn")
+    toolkit, folder = wheel_toolkit, tmp_path_factory.mktemp("cudnn")
     util = folder / "caffe/util"
     util.mkdir(parents=True)
     for name in HEADERS:
