@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEADERS = ("cudnn_algorithms.hpp", "cudnn_choice.hpp", "gpu_settings.hpp")
+SOURCES = ("cudnn_algorithms.hpp", "cudnn_choice.hpp", "gpu_settings.hpp", "gpu_settings.cpp")
 PROGRAM = """
 #include "caffe/util/cudnn_algorithms.hpp"
 #include <cstdio>
@@ -43,10 +43,13 @@ def program(wheel_toolkit, tmp_path_factory):
     toolkit, folder = wheel_toolkit, tmp_path_factory.mktemp("cudnn")
     util = folder / "caffe/util"
     util.mkdir(parents=True)
-    for name in HEADERS:
+    for name in SOURCES:
         shutil.copyfile(Path(__file__).parents[3] / "layers/repairs" / name, util / name)
+    # The tree's own has all of Caffe behind it; the sources above need its CHECK.
+    (folder / "caffe/common.hpp").write_text("#include <glog/logging.h>\n")
     (folder / "main.cpp").write_text(PROGRAM)
-    command = ["g++", "-std=c++11", "-Wall", "-Werror", folder / "main.cpp", "-I", folder,
+    command = ["g++", "-std=c++11", "-Wall", "-Werror", folder / "main.cpp",
+               util / "gpu_settings.cpp", "-I", folder,
                "-isystem", toolkit / "include", "-L", toolkit / "lib", "-lcudnn", "-lglog",
                f"-Wl,-rpath,{toolkit / 'lib'}", "-o", folder / "main"]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)

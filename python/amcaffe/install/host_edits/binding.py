@@ -44,8 +44,9 @@ EDITS = (
         (
             (
                 '#include "caffe/util/device_alternate.hpp"\n',
-                '#include "caffe/util/device_alternate.hpp"\n'
-                '#include "caffe/util/fatal_error.hpp"\n',
+                # First: device_alternate.hpp has functions with a CHECK in them.
+                '#include "caffe/util/fatal_error.hpp"\n'
+                '#include "caffe/util/device_alternate.hpp"\n',
             ),
         ),
     ),
