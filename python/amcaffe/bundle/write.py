@@ -87,7 +87,7 @@ def write_bundle(plan, folder, patchelf):
     Raises: InputError: the place is taken, or the disk is too small. BuildError: patchelf failed.
     """
     require_place(folder)
-    with claimed_stem(folder, "bundle", ()), _staging(folder, plan.size()) as staging:
+    with _staging(folder, plan.size()) as staging:
         manifest = {**plan.facts, "links": dict(sorted(plan.links.items())), "files": {}}
         with Progress("bundle", len(plan.files), "files") as progress:
             for place in sorted(plan.files):
@@ -168,6 +168,11 @@ def _staging(folder, size):
     """An empty folder beside `folder` that takes its place when the block ends well."""
     staging = folder.with_name(f".{folder.name}.bundling")
     old = folder.with_name(f".{folder.name}.replaced")
+    with claimed_stem(folder, "bundle", ()):
+        yield from _alone(folder, size, staging, old)
+
+
+def _alone(folder, size, staging, old):
     if staging.is_symlink():
         staging.unlink()
     elif staging.exists():

@@ -168,9 +168,7 @@ def _partial(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    descriptor, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".part"
-    )
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.fchmod(descriptor, 0o666 & ~umask())  # mkstemp's 0600 would hide it from others
     os.close(descriptor)
     return Path(name)

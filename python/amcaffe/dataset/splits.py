@@ -1,6 +1,8 @@
 """Training and test lists of a folder's People, split by identity."""
 
 import math
+import os
+
 import numpy as np
 
 from amcaffe.data.files import atomic_set
@@ -8,7 +10,6 @@ from amcaffe.data.lists import image_list_text
 from amcaffe.data.outputs import claimed_folder
 from amcaffe.dataset.people import counted, some
 from amcaffe.errors import InputError
-
 
 LISTS = {"train": "train.txt", "test": "test.txt"}
 
@@ -45,6 +46,17 @@ def holdout_count(people, fraction):
             "--holdout-fraction is a share of the people", found=fraction, expected="0 to below 1"
         )
     return max(1, math.floor(people * fraction + 0.5)) if fraction else 0
+
+
+def require_apart(folder, out):
+    """Refuse a folder for the lists that is, or lies in, a person's folder of images."""
+    inside = os.path.relpath(os.path.realpath(out), os.path.realpath(folder))
+    if not inside.startswith("."):  # the folder itself, one outside of it, or a hidden one
+        raise InputError(
+            f"OUT lies in DIR, {folder}, where each folder is a person",
+            found=str(out),
+            hint="give another OUT; nothing was written",
+        )
 
 
 def write_lists(out, people, train, test):

@@ -99,7 +99,7 @@ def _refuse_foreign(stem):
     summary = Path(f"{stem}.json")
     try:
         made = json.loads(summary.read_text(encoding="utf-8"))
-        ours = isinstance(made, dict) and {"blob", "dim", "list"} <= made.keys()
+        ours = isinstance(made, dict) and {"blob", "dim"} <= made.keys()
     except FileNotFoundError:
         ours = not there
     except (OSError, ValueError):

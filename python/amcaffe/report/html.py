@@ -3,7 +3,6 @@
 import base64
 from html import escape
 
-
 STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1c1e21; --soft: #5b6168;
   --line: #d9dce0; --tint: #f2f3f5; --accent: #0072b2; }
