@@ -4,7 +4,7 @@
 
 // For margin_softmax_gpu.cu: the kernels of the backward pass, in their order.
 
-#include "caffe/layers/margin_softmax_kernels.hpp"
+#include "caffe/layers/margin_softmax_structs.hpp"
 
 namespace caffe {
 namespace margin_softmax {

@@ -17,7 +17,7 @@ class Network:
     Args:
         caffe: the pycaffe module, its device chosen.
         net, weights, blob: file, file, name.
-        mirror: of merge.MERGES, or None: sum, or whatever the net itself does.
+        mirror: of mirror.MERGES, or None: sum, or whatever the net itself does.
     Attributes:
         height, width: of its input in pixels. dim: of the merged features.
         mirror: what is done; "net" where the blob lies after the net's own merge.

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from amcaffe.protocols.roc import Tally, false_accepts
 from amcaffe.protocols.scores import ONE, TILE, require_both_kinds
-from amcaffe.protocols.tally import Tally, false_accepts
 
 CELLS, CELL = 2**20, 2**33  # cells of the first count of all pairs, and the units in one
 

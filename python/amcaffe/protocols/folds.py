@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from amcaffe.errors import InputError
+from amcaffe.protocols.roc import tally
 from amcaffe.protocols.scores import checked_scores
-from amcaffe.protocols.tally import tally
 
 
 def best_threshold(scores, same):

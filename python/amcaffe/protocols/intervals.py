@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from amcaffe.protocols.roc import false_accepts
 from amcaffe.protocols.scores import checked_scores
-from amcaffe.protocols.tally import false_accepts
 
 INTERVAL_PAIRS = 2**21  # at most so many scores are kept to resample people
 REPLICATES = 1000

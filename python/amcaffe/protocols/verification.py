@@ -14,8 +14,8 @@ from amcaffe.protocols.all_pairs import tally_all_pairs
 from amcaffe.protocols.folds import FoldAccuracy, fold_accuracy
 from amcaffe.protocols.hardest import Hardest, hardest_of_all_pairs, hardest_of_list
 from amcaffe.protocols.intervals import INTERVAL_PAIRS, tar_intervals
+from amcaffe.protocols.roc import Tally, tally
 from amcaffe.protocols.scores import pair_scores, unit_rows
-from amcaffe.protocols.tally import Tally, tally
 
 MEASURES = (
     (

@@ -12,7 +12,7 @@ NOISY = 30  # false accepts below which a TAR is mostly luck ("rule of 30")
 def roc_plot(tallies, fars=()):
     """TAR against FAR on a logarithmic axis, from the least FAR that the pairs resolve.
 
-    Args: tallies: {run: protocols.tally.Tally}. fars: fractions to mark on each curve.
+    Args: tallies: {run: protocols.roc.Tally}. fars: fractions to mark on each curve.
     """
 
     def draw(figure, theme):
@@ -52,7 +52,7 @@ def roc_plot(tallies, fars=()):
 def score_plot(tallies, thresholds):
     """Histograms of genuine and impostor scores, one panel a run.
 
-    Args: tallies: {run: protocols.tally.Tally}. thresholds: {run: score} to mark.
+    Args: tallies: {run: protocols.roc.Tally}. thresholds: {run: score} to mark.
     """
 
     def draw(figure, theme):

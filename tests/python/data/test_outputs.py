@@ -6,7 +6,6 @@ import fcntl
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -72,27 +71,21 @@ def test_the_lock_of_a_run_that_was_killed_is_no_obstacle(tmp_path, kind):
     assert not list(tmp_path.rglob("*.lock"))
 
 
-def test_of_many_that_come_and_go_one_at_a_time_is_in(tmp_path):
-    """A lock file that its holder removes while another has it open locks nobody out or in."""
-    inside, most, refused, done = [], [], [], []
+def test_a_lock_file_that_its_holder_removed_meanwhile_lets_nobody_in(tmp_path, monkeypatch):
+    """It is opened while the first holds it; then the first goes, and a third comes."""
+    flock = fcntl.flock
+    first, third = contextlib.ExitStack(), contextlib.ExitStack()
+    first.enter_context(claim(tmp_path))
 
-    def come_and_go():
-        for _ in range(150):
-            try:
-                with claim(tmp_path):
-                    inside.append(1)
-                    most.append(len(inside))
-                    inside.pop()
-                    done.append(1)
-            except InputError:
-                refused.append(1)
+    def late(*arguments):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        first.close()
+        third.enter_context(claim(tmp_path))
+        flock(*arguments)
 
-    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert max(most) == 1 and len(done) + len(refused) == 600
+    monkeypatch.setattr(fcntl, "flock", late)
+    with third, pytest.raises(InputError, match="another run"), claim(tmp_path):
+        pass
     assert not list(tmp_path.iterdir())
 
 

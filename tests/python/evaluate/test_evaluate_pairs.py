@@ -9,8 +9,8 @@ import pytest
 from amcaffe.data.features import save_features
 from amcaffe.errors import InputError
 from amcaffe.evaluate import main
+from amcaffe.protocols.roc import tar_at_far
 from amcaffe.protocols.scores import pair_scores, unit_rows
-from amcaffe.protocols.tally import tar_at_far
 from amcaffe.report.drawing import Drawing
 
 ATT_FACES = Path(__file__).parents[4] / "shared" / "data" / "att_faces"

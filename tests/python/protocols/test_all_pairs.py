@@ -5,8 +5,8 @@ from amcaffe.errors import InputError
 from amcaffe.protocols import all_pairs
 from amcaffe.protocols.all_pairs import tally_all_pairs
 from amcaffe.protocols.hardest import hardest_of_all_pairs, hardest_of_list
+from amcaffe.protocols.roc import tally
 from amcaffe.protocols.scores import pair_scores, unit_rows
-from amcaffe.protocols.tally import tally
 from protocols.drawn import FARS, listed, people
 
 

@@ -3,8 +3,8 @@ import pytest
 
 from amcaffe.protocols import intervals
 from amcaffe.protocols.intervals import tar_intervals
+from amcaffe.protocols.roc import tar_at_far
 from amcaffe.protocols.scores import pair_scores, unit_rows
-from amcaffe.protocols.tally import tar_at_far
 from protocols.drawn import listed, people
 
 

@@ -6,8 +6,8 @@ import pytest
 from amcaffe.errors import InputError
 from amcaffe.protocols import all_pairs
 from amcaffe.protocols.all_pairs import tally_all_pairs
+from amcaffe.protocols.roc import tally
 from amcaffe.protocols.scores import ONE, STEP, pair_scores, unit_rows
-from amcaffe.protocols.tally import tally
 from protocols.drawn import FARS, people
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from amcaffe.data.pairs import Pairs
 from amcaffe.errors import InputError
-from amcaffe.protocols.tally import tally
+from amcaffe.protocols.roc import tally
 from amcaffe.protocols.verification import verify
 from amcaffe.report.drawing import DARK, LIGHT
 from amcaffe.report.html import facts, page, paragraph, picture, section, table

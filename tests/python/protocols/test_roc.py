@@ -5,7 +5,7 @@ import pytest
 
 from amcaffe.errors import InputError
 from amcaffe.protocols.folds import fold_accuracy
-from amcaffe.protocols.tally import false_accepts, tally, tar_at_far
+from amcaffe.protocols.roc import false_accepts, tally, tar_at_far
 from protocols.drawn import FARS, brute_force_tar, drawn_scores
 
 

@@ -1,6 +1,6 @@
 // installed by amcaffe
-#ifndef CAFFE_MARGIN_SOFTMAX_KERNELS_HPP_
-#define CAFFE_MARGIN_SOFTMAX_KERNELS_HPP_
+#ifndef CAFFE_MARGIN_SOFTMAX_STRUCTS_HPP_
+#define CAFFE_MARGIN_SOFTMAX_STRUCTS_HPP_
 
 // For .cu files: what the kernels of margin_softmax_gpu.cu, which has their
 // order, are given and share. All pointers are to the device. What a kernel
@@ -57,4 +57,4 @@ struct RowResult {
 }  // namespace margin_softmax
 }  // namespace caffe
 
-#endif  // CAFFE_MARGIN_SOFTMAX_KERNELS_HPP_
+#endif  // CAFFE_MARGIN_SOFTMAX_STRUCTS_HPP_
