@@ -28,6 +28,8 @@ def import_caffe(device):
         caffe = pycaffe.import_caffe()
     except BuildError as error:
         raise LeftOut(f"{error.what}: {error.found}") from None
+    if device == "gpu" and gpu.name() is None:  # a build for GPUs asks Caffe, which fails a check
+        raise LeftOut("there is no GPU here, or no driver for it")
     try:
         pycaffe.use_device(caffe, 0 if device == "gpu" else None)
     except InputError as error:
