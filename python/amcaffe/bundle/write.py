@@ -1,7 +1,6 @@
 """Writing a bundle: staged beside its place, made relocatable, then moved there in one step."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from amcaffe.bundle.closure import OPENED
 from amcaffe.bundle.contents import FORMAT, LIBRARIES
 from amcaffe.bundle.tree_files import relocated
+from amcaffe.data.outputs import claimed_stem
 from amcaffe.errors import BuildError, InputError
 from amcaffe.progress import Progress
 
@@ -168,14 +168,17 @@ def _staging(folder, size):
     """An empty folder beside `folder` that takes its place when the block ends well."""
     staging = folder.with_name(f".{folder.name}.bundling")
     old = folder.with_name(f".{folder.name}.replaced")
-    staging.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(staging, os.O_RDONLY)
+    with claimed_stem(folder, "bundle", ()):
+        yield from _alone(folder, size, staging, old)
+
+
+def _alone(folder, size, staging, old):
+    if staging.is_symlink():
+        staging.unlink()
+    elif staging.exists():
+        shutil.rmtree(staging)  # an interrupted run's
+    staging.mkdir()
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"another run is writing {folder}", hint="let it finish") from None
-        _empty(staging)  # an interrupted run's
         if old.exists() and not folder.exists():
             os.rename(old, folder)
         free = shutil.disk_usage(staging).free
@@ -185,22 +188,11 @@ def _staging(folder, size):
                 found=f"{free >> 20} MB free",
                 expected=f"{size >> 20} MB",
             )
-        try:
-            yield staging
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+        yield staging
         if folder.exists():
             os.rename(folder, old)
         os.rename(staging, folder)
         shutil.rmtree(old, ignore_errors=True)
-    finally:
-        os.close(descriptor)
-
-
-def _empty(folder):
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise

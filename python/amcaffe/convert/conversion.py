@@ -13,6 +13,7 @@ from amcaffe.convert.modelfile import STATE, broken, kind_of, open_model
 from amcaffe.convert.output import Output
 from amcaffe.convert.schema import read_schema
 from amcaffe.data.files import atomic_file
+from amcaffe.data.outputs import refuse_inputs
 from amcaffe.errors import AmcaffeError, InputError
 from amcaffe.host.resources import resource_dir
 from amcaffe.progress import Progress
@@ -81,8 +82,7 @@ def convert(path, source, target, out, say=print, **options):
     Raises: InputError: the file is broken or holds what the target cannot, or `out` cannot be
         written.
     """
-    if os.path.exists(out) and os.path.exists(path) and os.path.samefile(path, out):
-        raise InputError(f"--out is the input, {path}", expected="another file")
+    refuse_inputs([out], [path, options.get("model"), source.origin, target.origin])
     folder = os.path.dirname(out) or "."
     if not os.path.isdir(folder):
         raise InputError(

@@ -1,14 +1,13 @@
 """Feature files: NAME.npy, an (N, D) float32 matrix, and NAME.txt, the image list of its rows."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 
-from amcaffe.data.files import atomic_write
-from amcaffe.data.lists import read_image_list, write_image_list
+from amcaffe.data.files import atomic_set
+from amcaffe.data.lists import image_list_text, read_image_list
 from amcaffe.errors import InputError
 
 
@@ -31,21 +30,31 @@ def feature_paths(path):
     return stem.with_name(stem.name + ".npy"), stem.with_name(stem.name + ".txt")
 
 
-def save_features(path, matrix, paths, labels=None):
-    """Write a feature file. Interrupted, there is no matrix: never one beside another's list.
+def save_features(path, matrix, paths, labels=None, beside=None, finished=None):
+    """Write a feature file, whole or not at all: the matrix last, never beside another's list.
 
     Args:
         path: NAME or NAME.npy.
         matrix: (N, D), written as float32.
         paths, labels: of its rows, as lists.write_image_list takes them.
+        beside: further files of the set, as files.atomic_set takes them; they come first.
+        finished: Path of a file in the same folder that holds the matrix, as numpy.save writes
+            it; it is moved, which takes no room on the disk.
+    Raises: InputError: matrix and list do not fit, or the disk refuses; what was there stays.
     """
     matrix_path, list_path = feature_paths(path)
     _check(matrix_path, matrix, paths)
-    matrix_path.unlink(missing_ok=True)
-    write_image_list(list_path, paths, labels)
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(matrix, np.float32), allow_pickle=False)
-    atomic_write(matrix_path, buffer.getvalue())
+
+    def write(file):
+        np.save(file, np.ascontiguousarray(matrix, np.float32), allow_pickle=False)
+
+    atomic_set(
+        {
+            **(beside or {}),
+            list_path: image_list_text(list_path, paths, labels),
+            matrix_path: finished or write,
+        }
+    )
 
 
 def load_features(path):

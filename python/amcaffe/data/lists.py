@@ -41,6 +41,11 @@ def read_image_list(path):
 
 def write_image_list(path, paths, labels=None):
     """Write N paths, and (N,) integer labels where given, atomically."""
+    atomic_write(path, image_list_text(path, paths, labels))
+
+
+def image_list_text(path, paths, labels=None):
+    """What write_image_list writes; path: for errors."""
     for row, name in enumerate(paths):
         if not name.strip() or "\n" in name or "\r" in name:
             raise InputError(
@@ -51,7 +56,7 @@ def write_image_list(path, paths, labels=None):
         lines = [f"{name}\n" for name in paths]
     else:
         lines = [f"{name} {int(label)}\n" for name, label in zip(paths, labels)]
-    atomic_write(path, "".join(lines))
+    return "".join(lines)
 
 
 def numbered_lines(path, what="list", expected=None):

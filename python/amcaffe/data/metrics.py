@@ -1,7 +1,9 @@
 """metrics.csv: a line an iteration, written as training goes."""
 
 import csv
+import errno
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +36,10 @@ class Metrics:
         writer.writeheader()
         writer.writerows(kept)
         atomic_write(path, buffer.getvalue())
-        self._file = open(path, "a", buffering=1, newline="", encoding="utf-8")
-        self._append = self._writer(self._file)
+        self._path, self._line = path, io.StringIO()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._file = open(os.open(path, flags), "wb", buffering=0)
+        self._append = self._writer(self._line)
 
     def _writer(self, file):
         return csv.DictWriter(
@@ -61,6 +65,15 @@ class Metrics:
                 **{name: f"{value:.6g}" for name, value in extra.items()},
             }
         )
+        line = self._line.getvalue().encode()
+        self._line.seek(0)
+        self._line.truncate()
+        try:
+            written = self._file.write(line)
+        except OSError as error:
+            raise InputError(f"cannot write {self._path}: {error.strerror}") from None
+        if written < len(line):  # no line of it, and the next one would join what there is
+            raise InputError(f"cannot write {self._path}: {os.strerror(errno.ENOSPC)}")
 
 
 def _rows_of(path):

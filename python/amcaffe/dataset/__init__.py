@@ -4,7 +4,12 @@ from pathlib import Path
 
 from amcaffe import cli
 from amcaffe.dataset.people import find_people, require_readable
-from amcaffe.dataset.splits import holdout_count, split_by_identity, write_lists
+from amcaffe.dataset.splits import (
+    holdout_count,
+    require_apart,
+    split_by_identity,
+    write_lists,
+)
 
 
 def main(argv):
@@ -45,6 +50,7 @@ def main(argv):
         help="leave out people with fewer images (%(default)s; 1 keeps all)",
     )
     args = parser.parse_args(argv)
+    require_apart(args.dir, args.out)
     people = find_people(args.dir, args.min_images)
     for name, count in people.skipped:
         images = "image" if count == 1 else "images"

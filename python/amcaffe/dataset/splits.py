@@ -1,14 +1,17 @@
 """Training and test lists of a folder's People, split by identity."""
 
 import math
-from pathlib import Path
+import os
 
 import numpy as np
 
-from amcaffe.data.files import atomic_write
-from amcaffe.data.lists import write_image_list
+from amcaffe.data.files import atomic_set
+from amcaffe.data.lists import image_list_text
+from amcaffe.data.outputs import claimed_folder
 from amcaffe.dataset.people import counted, some
 from amcaffe.errors import InputError
+
+LISTS = {"train": "train.txt", "test": "test.txt"}
 
 
 def split_by_identity(names, holdout, seed):
@@ -45,10 +48,22 @@ def holdout_count(people, fraction):
     return max(1, math.floor(people * fraction + 0.5)) if fraction else 0
 
 
+def require_apart(folder, out):
+    """Refuse a folder for the lists that is, or lies in, a person's folder of images."""
+    inside = os.path.relpath(os.path.realpath(out), os.path.realpath(folder))
+    if not inside.startswith("."):  # the folder itself, one outside of it, or a hidden one
+        raise InputError(
+            f"OUT lies in DIR, {folder}, where each folder is a person",
+            found=str(out),
+            hint="give another OUT; nothing was written",
+        )
+
+
 def write_lists(out, people, train, test):
     """Write train.txt, test.txt (where anyone is in it) and identities.txt.
 
-    A person with one image in the test is refused: there is no pair to verify.
+    A person with one image in the test is refused: there is no pair to verify. So are lists that
+    stand there without identities.txt: another hand wrote them.
     """
     alone = [name for name in test if len(people.images[name]) < 2]
     if alone:
@@ -58,12 +73,21 @@ def write_lists(out, people, train, test):
             expected="at least 2 images, to compare a person with himself or herself",
             hint="give --min-images 2, or another --seed",
         )
-    rows = []
-    for split, names in (("train", train), ("test", test)):
-        if not names:
-            Path(out, f"{split}.txt").unlink(missing_ok=True)
-            continue
-        pairs = [(p, label) for label, name in enumerate(names) for p in people.images[name]]
-        write_image_list(Path(out) / f"{split}.txt", *zip(*pairs))
-        rows += [f"{label}\t{split}\t{name}\n" for label, name in enumerate(names)]
-    atomic_write(Path(out) / "identities.txt", "".join(rows))
+    with claimed_folder(out, "dataset", ("identities.txt", *LISTS.values())) as claim:
+        identities, *lists = claim.files
+        _refuse_foreign(identities, lists)
+        rows, contents = [], {}
+        for path, split, names in zip(lists, LISTS, (train, test)):
+            pairs = [(p, label) for label, name in enumerate(names) for p in people.images[name]]
+            contents[path] = image_list_text(path, *zip(*pairs)) if pairs else None
+            rows += [f"{label}\t{split}\t{name}\n" for label, name in enumerate(names)]
+        atomic_set({identities: "".join(rows), **contents})
+
+
+def _refuse_foreign(identities, lists):
+    there = [path for path in lists if path.exists()]
+    if there and not identities.exists():
+        raise InputError(
+            f"{there[0]} is there, and was not made by this step (there is no {identities})",
+            hint="give another OUT, or move it away; nothing was written",
+        )

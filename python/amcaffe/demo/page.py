@@ -6,7 +6,7 @@ from amcaffe.data.metrics import read_metrics
 from amcaffe.demo.recipe import FARS, LOSSES, TIMES
 from amcaffe.protocols.drawn_pairs import balanced_pairs
 from amcaffe.protocols.verification import verify
-from amcaffe.report.html import facts, picture, section, table, write_report
+from amcaffe.report.html import facts, page, picture, section, table
 from amcaffe.report.photographs import gallery
 from amcaffe.report.training_plot import training_plot
 from amcaffe.report.verification_sections import (
@@ -16,8 +16,8 @@ from amcaffe.report.verification_sections import (
 )
 
 
-def write_page(demo, summary):
-    """Write OUT/report.html.
+def page_of(demo, summary):
+    """Text of OUT/report.html.
 
     Args: demo: run.Demo, all of its steps done. summary: what report.json holds.
     """
@@ -55,8 +55,7 @@ def write_page(demo, summary):
     ]
     kind = "made-up faces" if demo.photographs is None else f"photographs in {demo.faces.name}"
     titles = _listed([LOSSES[name].title for name in demo.losses])
-    write_report(
-        demo.out / "report.html",
+    return page(
         f"{titles[0].upper()}{titles[1:]} on {kind}",
         f"One net, trained with {titles} from the same start on "
         f"{summary['dataset']['train_identities']} people, and tested on "

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 from amcaffe import cli
-from amcaffe.data.files import atomic_write
+from amcaffe.data.files import atomic_set
 from amcaffe.data.lists import read_image_list
+from amcaffe.data.outputs import claimed_folder
 from amcaffe.demo.cache import work_key
-from amcaffe.demo.page import write_page
+from amcaffe.demo.page import page_of
 from amcaffe.demo.recipe import FARS, LOSSES, MADE_UP, USUAL_LOSSES, photographs
 from amcaffe.demo.summary import head_seconds, seconds_per_iteration, summarize
 from amcaffe.errors import InputError, StepError
@@ -33,6 +34,10 @@ class Demo:
 
     def run(self):
         """All steps; returns what report.json holds."""
+        with claimed_folder(self.out, "demo", ("report.json", "report.html")) as claim:
+            return self._run(*claim.files)
+
+    def _run(self, report, page):
         if self.photographs is None:
             recipe = self.recipe
             self._step(
@@ -40,9 +45,7 @@ class Demo:
             )
         outcomes = [self._seed(seed) for seed in range(1, self.seeds + 1)]
         summary = summarize(outcomes, self.losses)
-        self.out.mkdir(parents=True, exist_ok=True)
-        atomic_write(self.out / "report.json", json.dumps(summary, indent=2) + "\n")
-        write_page(self, summary)
+        atomic_set({report: json.dumps(summary, indent=2) + "\n", page: page_of(self, summary)})
         return summary
 
     def _seed(self, seed):

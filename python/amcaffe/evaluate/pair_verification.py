@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from amcaffe.data.folders import writable_folder
+from amcaffe.data.outputs import claimed_folder
 from amcaffe.data.pairs import locate, read_pairs
 from amcaffe.errors import InputError
-from amcaffe.evaluate.publication import publish, summary, text_table
-from amcaffe.evaluate.runs import load_runs, require_images
+from amcaffe.evaluate.publication import PAGE, REPORT, publish, summary, text_table
+from amcaffe.evaluate.runs import files_of, load_runs, require_images
 from amcaffe.protocols.drawn_pairs import balanced_pairs
 from amcaffe.protocols.verification import verify
 from amcaffe.report.verification_plots import roc_plot, score_plot
@@ -24,6 +24,9 @@ SUMMARY = "1:1 verification: accuracy over folds, TAR at FAR, EER, AUC"
 EXAMPLE = (
     "python -m amcaffe.evaluate pairs softmax=build/softmax.npy am=build/am.npy --out build/report"
 )
+
+
+PLOTS = ("roc.png", "scores.png")
 
 
 def add_arguments(parser):
@@ -69,11 +72,17 @@ def add_arguments(parser):
 
 def run(arguments):
     fars = _checked_fars(arguments)
-    out = writable_folder(arguments.out)
+    with claimed_folder(arguments.out, "evaluate", (REPORT, *PLOTS, PAGE)) as claim:
+        claim.spare([arguments.pairs, *files_of(arguments.features, arguments.name)])
+        _report(arguments, fars, claim)
+
+
+def _report(arguments, fars, claim):
     runs = load_runs(arguments.features, arguments.name)
     first = next(iter(runs.values()))
     if arguments.images is not None:
         require_images(arguments.images, first.paths)
+        claim.spare(Path(arguments.images, path) for path in first.paths)
     pairs, name, title = _pairs(arguments, first)
     results = {
         run: verify(
@@ -97,13 +106,13 @@ def run(arguments):
     folds = {"folds": len(np.unique(pairs.fold)), "folds_share_people": pairs.shared}
     tallies = {run: result.tally for run, result in results.items()}
     thresholds = {run: result.threshold for run, result in results.items()}
-    plots = {"roc.png": roc_plot(tallies, fars), "scores.png": score_plot(tallies, thresholds)}
+    plots = dict(zip(PLOTS, (roc_plot(tallies, fars), score_plot(tallies, thresholds))))
     sections = result_sections(results)
     if arguments.images is not None:
         sections.append(mistakes_section(results, first.paths, arguments.images))
     sections.append(protocol_section(results))
     content = summary(name, results, runs, folds)
-    publish(out, title, _lede(content), content, plots, sections)
+    publish(claim.folder, title, _lede(content), content, plots, sections)
 
 
 def _checked_fars(arguments):

@@ -2,8 +2,10 @@
 
 import json
 
-from amcaffe.data.files import atomic_write
-from amcaffe.report.html import write_report
+from amcaffe.data.files import atomic_set
+from amcaffe.report.html import page
+
+REPORT, PAGE = "report.json", "report.html"
 
 
 def publish(out, title, lede, content, plots, sections):
@@ -16,11 +18,12 @@ def publish(out, title, lede, content, plots, sections):
         plots: {file name: report.drawing.Drawing}.
         sections: of the page, from report.html.section.
     """
-    written = [out / "report.json", *(out / name for name in plots), out / "report.html"]
-    atomic_write(written[0], json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    for name, drawing in plots.items():
-        atomic_write(out / name, drawing.png())
-    write_report(written[-1], title, lede, *sections)
+    written = {
+        out / REPORT: json.dumps(content, indent=2, ensure_ascii=False) + "\n",
+        **{out / name: drawing.png() for name, drawing in plots.items()},
+        out / PAGE: page(title, lede, *sections),
+    }
+    atomic_set(written)
     for path in written:
         print(f"wrote {path}")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amcaffe.data.features import Features, load_features
+from amcaffe.data.features import Features, feature_paths, load_features
 from amcaffe.errors import InputError
 
 
@@ -15,14 +15,8 @@ def load_runs(arguments, names=None):
     Returns: {name: Features}, rows of all in the order of the first; labels are the first's.
     Raises: InputError: a name stands twice, or files differ in their images or labels.
     """
-    if names is not None and len(names) != len(arguments):
-        raise InputError(f"{len(names)} names for {len(arguments)} feature files")
     runs = {}
-    for k, argument in enumerate(arguments):
-        name, separator, path = argument.partition("=")
-        if names is not None or not separator or "/" in name:
-            path = argument
-            name = names[k] if names is not None else Path(path).stem
+    for name, path in _named(arguments, names):
         if not name or name in runs:
             raise InputError(
                 f"the runs need names that differ, {name!r} does not",
@@ -33,6 +27,25 @@ def load_runs(arguments, names=None):
             features = _as_first(name, features, *next(iter(runs.items())))
         runs[name] = features
     return runs
+
+
+def files_of(arguments, names=None):
+    """Paths of all files that belong to the feature files of load_runs's arguments."""
+    paths = [path for _, file in _named(arguments, names) for path in feature_paths(file)]
+    return [*paths, *(path.with_suffix(".json") for path in paths)]
+
+
+def _named(arguments, names):
+    """[(name, path)]: the name that is given, or the file's."""
+    if names is None:
+        split = [argument.partition("=") for argument in arguments]
+        return [
+            (name, path) if separator and "/" not in name else (Path(argument).stem, argument)
+            for argument, (name, separator, path) in zip(arguments, split)
+        ]
+    if len(names) != len(arguments):
+        raise InputError(f"{len(names)} names for {len(arguments)} feature files")
+    return list(zip(names, arguments))
 
 
 def _as_first(name, features, first_name, first):

@@ -18,7 +18,8 @@ def _parser():
         "Features of the images in LIST (one `path` or `path label` a line): OUT.npy, an N x D\n"
         "float32 matrix, OUT.txt, the list of its rows, and OUT.json, how it was made. Images\n"
         "are read as BGR, resized to the net's input where they differ, and given to the net as\n"
-        "(x - mean) * scale. Interrupted, the same command goes on where it was.",
+        "(x - mean) * scale. Interrupted, the same command goes on where it was. Features that\n"
+        "stand at OUT are replaced when all are there; files that no extraction wrote are not.",
         "python python/extract_features.py lfw/list.txt build/lfw --root lfw/ \\\n"
         "      --net prototxt/face_deploy.prototxt --weights build/casia/final.caffemodel",
     )

@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 from amcaffe.data.features import feature_paths, save_features
-from amcaffe.data.files import atomic_write, sha256_of
+from amcaffe.data.files import sha256_of
 from amcaffe.data.images import ImageError, check_images, read_image, thread_count
 from amcaffe.data.lists import read_image_list
+from amcaffe.data.outputs import claimed_stem
 from amcaffe.errors import InputError
 from amcaffe.extract.partial import Partial
 from amcaffe.host.caffe_log import caffe_log, is_failed_check
@@ -28,6 +29,8 @@ from amcaffe.progress import Progress
 _AHEAD = 4  # batches read before the net asks for them
 _SAVE_SECONDS = 5.0
 _SHOWN = 5
+_WRITTEN = (".npy", ".txt", ".json", ".unreadable.txt", ".partial.json")
+_KEPT_OPEN = (".partial.npy", ".caffe.log")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,15 @@ def extract(options):
     """Write OUT.npy, OUT.txt, OUT.json and, where images were unreadable, OUT.unreadable.txt.
 
     Returns: the summary that OUT.json holds.
-    Raises: InputError: before the net runs, except where every image is unreadable or a
-        feature is not finite.
+    Raises: InputError: before the net runs, except where every image is unreadable, a
+        feature is not finite, or the disk has no room at the end.
     """
+    stem = str(feature_paths(options.out)[0])[: -len(".npy")]
+    with claimed_stem(stem, "extract", _WRITTEN, _KEPT_OPEN) as claim:
+        return _extract(options, stem, claim)
+
+
+def _extract(options, stem, claim):
     names, labels = read_image_list(options.image_list)
     _refuse_duplicates(options.image_list, names)
     if options.batch < 1:
@@ -63,7 +72,8 @@ def extract(options):
     paths = [str(Path(options.root) / name) for name in names]
     if options.strict:
         _refuse_unreadable(options.image_list, paths)
-    stem = str(feature_paths(options.out)[0])[: -len(".npy")]
+    claim.spare([options.image_list, options.net, options.weights, *paths])
+    _refuse_foreign(stem)
     caffe = import_caffe()
     log = Path(f"{stem}.caffe.log")
     with caffe_log(log, "extract", "mend that; the same command goes on where it was"):
@@ -81,6 +91,25 @@ def extract(options):
     summary = _finish(stem, partial, names, labels, network, options, device, caffe)
     partial.remove()
     return summary
+
+
+def _refuse_foreign(stem):
+    """Files that an extraction wrote are replaced; others of their names may be all there is."""
+    there = [path for path in map(Path, (f"{stem}.npy", f"{stem}.txt")) if path.is_file()]
+    summary = Path(f"{stem}.json")
+    try:
+        made = json.loads(summary.read_text(encoding="utf-8"))
+        ours = isinstance(made, dict) and {"blob", "dim"} <= made.keys()
+    except FileNotFoundError:
+        ours = not there
+    except (OSError, ValueError):
+        ours = False
+    if not ours:
+        raise InputError(
+            f"{(there or [summary])[0]} is there, and no extraction wrote it",
+            found=f"{summary} is {'of something else' if summary.exists() else 'not there'}",
+            hint="give another OUT, or move it away; nothing was written",
+        )
 
 
 def _refuse_duplicates(image_list, names):
@@ -218,10 +247,6 @@ def _finish(stem, partial, names, labels, network, options, device, caffe):
             found=_first(f"{name}: {reason}" for name, reason in unreadable),
             hint="--root gives the folder that the list's paths start from",
         )
-    if unreadable:
-        atomic_write(report, "".join(f"{name}\t{reason}\n" for name, reason in unreadable))
-    elif report.exists():
-        report.unlink()  # of an earlier run
     summary = {
         "images": int(readable.sum()),
         "unreadable": len(unreadable),
@@ -246,13 +271,15 @@ def _finish(stem, partial, names, labels, network, options, device, caffe):
         "device": device,
         "caffe": caffe.__version__,
     }
-    atomic_write(f"{stem}.json", json.dumps(summary, indent=2) + "\n")
     kept = np.flatnonzero(readable)
+    left_out = "".join(f"{name}\t{reason}\n" for name, reason in unreadable)
     save_features(
         stem + ".npy",
         partial.matrix if not unreadable else partial.matrix[readable],
         [names[row] for row in kept],
         None if labels is None else labels[kept],
+        beside={f"{stem}.json": json.dumps(summary, indent=2) + "\n", report: left_out or None},
+        finished=None if unreadable else partial.matrix_path,
     )
     print(
         f"{summary['images']} images, {summary['images_per_second']:g} images/s, "

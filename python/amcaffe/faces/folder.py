@@ -9,7 +9,8 @@ from pathlib import Path
 
 import cv2
 
-from amcaffe.data.files import atomic_write
+from amcaffe.data.files import atomic_write, remove_parts
+from amcaffe.data.outputs import FOLDER_LOCK, claimed_folder
 from amcaffe.errors import InputError
 from amcaffe.faces import head, render, skin, traits
 from amcaffe.progress import Progress
@@ -35,7 +36,12 @@ def make_faces(out, identities, images, size, seed, workers=None):
     out = Path(out)
     workers = workers or (len(os.sched_getaffinity(0)) if workers is None else 0)
     _check(identities, images, size, seed, workers)
-    _claim(out, identities, images, size, seed)
+    with claimed_folder(out, "faces", (SETTINGS,)):
+        _settle(out, identities, images, size, seed)
+        return _make_missing(out, identities, images, size, seed, workers)
+
+
+def _make_missing(out, identities, images, size, seed, workers):
     jobs = []
     for person in range(identities):
         missing = [i for i in range(images) if not _complete(picture_path(out, person, i))]
@@ -72,16 +78,16 @@ def _run(jobs, workers):
 def _draw_person(job):
     out, seed, person, missing, size = job
     identity = traits.draw_identity(seed, person)
+    folder = picture_path(out, person, 0).parent
+    if folder.is_dir():
+        remove_parts(folder, {picture_path(out, person, image).name for image in missing})
     for image in missing:
         shot = traits.draw_shot(seed, person, image)
         pixels = render.render(identity, shot, size)
         quality = [cv2.IMWRITE_JPEG_QUALITY, round(shot.quality)]
-        path = picture_path(out, person, image)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # One name for the unfinished file, so that the next run overwrites it.
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(cv2.imencode(".jpg", pixels, quality)[1].tobytes())
-        os.replace(part, path)
+        content = cv2.imencode(".jpg", pixels, quality)[1].tobytes()
+        # Not waited for: a picture that a power cut takes is drawn again.
+        atomic_write(picture_path(out, person, image), content, durable=False)
     return len(missing)
 
 
@@ -108,7 +114,7 @@ def _check(identities, images, size, seed, workers):
             raise InputError(f"{name} is out of range", found=value, expected=f"{low} to {high}")
 
 
-def _claim(out, identities, images, size, seed):
+def _settle(out, identities, images, size, seed):
     """Write the settings into a new folder, or compare them with those of an old one."""
     wanted = {
         "seed": seed,
@@ -122,14 +128,12 @@ def _claim(out, identities, images, size, seed):
         found = json.loads(path.read_text(encoding="utf-8"))
         found = {name: found[name] for name in wanted}
     except FileNotFoundError:
-        if out.is_dir() and any(out.iterdir()):
+        if any(path.name != FOLDER_LOCK for path in out.iterdir()):
             raise InputError(
                 f"{out} is not empty and was not made by this step (it has no {SETTINGS})",
                 hint="give a new folder",
             ) from None
         found = wanted
-    except NotADirectoryError:
-        raise InputError(f"{out} is no folder", hint="give a new folder") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"cannot read {path}: {error!r}", hint=f"remove {out} and run again"

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from amcaffe.data.outputs import claimed_stem
 from amcaffe.errors import FetchError, InputError
 from amcaffe.fetch.archives import BadArchive, unpack
 from amcaffe.host.pinned import COMMIT, NOT_SOURCE, TREE_SHA256, tree_digest
@@ -46,9 +47,11 @@ def fetch(destination, source=None, unpinned=False, say=print):
                 f"{destination} is not empty, and not the pinned Caffe tree as it came",
                 hint="name a folder that does not exist yet; nothing was changed",
             )
-    with _writing(destination):
-        destination.parent.mkdir(parents=True, exist_ok=True)
+    with claimed_stem(destination, "fetch", ()):
+        _bring(destination, source, unpinned, say)
 
+
+def _bring(destination, source, unpinned, say):
     tried = []
     for name, bring in _sources(source, unpinned):
         with (

@@ -24,22 +24,18 @@ def caffe_log(path, step, advice):
     """Send what native code writes to stderr into a file; Python's own stderr stays.
 
     Args:
-        path: log file, appended to, in the folder that Caffe writes to. Made where missing.
+        path: log file, appended to, in the folder that Caffe writes to, which is there; no link.
         step: for the first word of the message should Caffe abort.
         advice: what to do then, one line.
     Raises:
-        InputError: the folder or the file cannot be made.
+        InputError: the file cannot be written.
         CaffeError: a check of Caffe's failed meanwhile.
     """
     from amcaffe.errors import CaffeError, InputError  # not importable where this is a script
 
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {path.parent}: {error.strerror}") from None
-    try:
-        log = open(path, "ab")
+        log = open(path, "ab", opener=_no_link)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
     sys.stderr.flush()
@@ -78,6 +74,10 @@ def caffe_log(path, step, advice):
                 sys.stderr = python_stderr
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _no_link(path, flags):
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def is_failed_check(error):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amcaffe.data.files import atomic_write
+from amcaffe.data.files import atomic_set
 from amcaffe.errors import InputError
 from amcaffe.plot.curves import a_softmax_curve, farthest, margin_curve
 from amcaffe.plot.margin_figure import margin_figure
@@ -71,11 +71,12 @@ def run(arguments):
     drawing = margin_figure(groups, DEGREES, arguments.other)
     content = {".svg": drawing.svg, ".png": drawing.png, ".pdf": drawing.pdf}[out.suffix.lower()]()
     print(_demands(groups, arguments.other))
-    atomic_write(out, content)
-    print(f"wrote {out}")
+    written = {out: content}
     if arguments.points:
-        atomic_write(arguments.points, points_table(groups))
-        print(f"wrote {arguments.points}")
+        written[Path(arguments.points)] = points_table(groups)
+    atomic_set(written)
+    for path in written:
+        print(f"wrote {path}")
 
 
 def curve_groups(margins=None):

@@ -1,8 +1,7 @@
 """Putting rendered files into a folder, where other files may bear their names."""
 
-from pathlib import Path
-
 from amcaffe.data.files import atomic_set
+from amcaffe.data.outputs import claimed_folder
 from amcaffe.errors import InputError
 from amcaffe.nets.rendering import RENDERED_BY
 
@@ -21,7 +20,11 @@ def place(files, folder, overwrite=False):
     Raises: InputError: a file holds something else, and `overwrite` is not set; names each, and
         what made it.
     """
-    folder = Path(folder)
+    with claimed_folder(folder, "prototxt", files) as claim:
+        return _place(files, claim.folder, overwrite)
+
+
+def _place(files, folder, overwrite):
     standing = {name: _standing(folder / name) for name in files}
     if not overwrite:
         _refuse_losses(files, standing, folder)  # so that what stands holds the same

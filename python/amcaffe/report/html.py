@@ -3,8 +3,6 @@
 import base64
 from html import escape
 
-from amcaffe.data.files import atomic_write
-
 STYLE = """
 :root { color-scheme: light dark; --paper: #fdfdfc; --ink: #1c1e21; --soft: #5b6168;
   --line: #d9dce0; --tint: #f2f3f5; --accent: #0072b2; }
@@ -60,15 +58,14 @@ h3 { font-size: 1rem; margin: 1.25rem 0 0.6rem; }
 """
 
 
-def write_report(path, title, lede, *sections):
-    """Write a page atomically: the same bytes for the same arguments.
+def page(title, lede, *sections):
+    """Text of an HTML file: the same for the same arguments.
 
     Args:
-        path: of the HTML file.
         title: heading of the page. lede: a sentence or two below it.
         sections: from `section`.
     """
-    page = (
+    head = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         # Nothing is fetched, even should markup slip through.
@@ -77,7 +74,7 @@ def write_report(path, title, lede, *sections):
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         f'<header>\n<h1>{escape(title)}</h1>\n<p class="lede">{escape(lede)}</p>\n</header>\n'
     )
-    atomic_write(path, page + "".join(sections) + "</main>\n</body>\n</html>\n")
+    return head + "".join(sections) + "</main>\n</body>\n</html>\n"
 
 
 def section(heading, *blocks):

@@ -16,7 +16,8 @@ def _parser():
         "Train the net of a solver. DIR receives metrics.csv, snapshots, caffe.log and, at\n"
         "the end, final.caffemodel and train.json. Paths inside the solver and the net are\n"
         "relative to the current directory, as for `caffe train`. Ctrl-C and SIGTERM write a\n"
-        "snapshot and stop; --resume goes on from the newest whole one.\n\n"
+        "snapshot and stop; --resume goes on from the newest whole one. Nothing begins anew over\n"
+        "the snapshots or results of an earlier run, nor while another run writes to DIR.\n\n"
         "With one --seed, two runs on the CPU of one machine with one BLAS thread count give\n"
         "the same numbers. A GPU sums in no fixed order, and a resumed run draws new random\n"
         "numbers for shuffling and mirroring, so these repeat closely but not exactly.",

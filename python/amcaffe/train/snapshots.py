@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from amcaffe.data.files import atomic_write
 from amcaffe.errors import InputError
 from amcaffe.nets.weights import compare_weights, read_blob_shape, read_weights
 
+FINAL, REPORT = "final.caffemodel", "train.json"  # what a run ends with
 _TWO_HISTORIES = ("adam", "adadelta")  # solver types that keep two blobs a weight
 
 
@@ -36,6 +38,24 @@ def find(prefix):
         Snapshot(n, prefix.with_name(f"{prefix.name}_iter_{n}.solverstate"))
         for n in sorted(iterations, reverse=True)
     ]
+
+
+def refuse_results(out):
+    """Raise InputError where a folder without snapshots holds the results of an earlier run."""
+    there = [name for name in (FINAL, REPORT) if os.path.lexists(Path(out) / name)]
+    if there:
+        raise InputError(
+            f"{out} holds the results of an earlier run, and none of its snapshots",
+            found=", ".join(there),
+            hint="give another --out, or move them away; nothing was written",
+        )
+
+
+def make_way(prefix, iteration):
+    """Remove what Caffe would write into: a link's target, or a file's other names."""
+    state = Path(f"{prefix}_iter_{iteration}.solverstate")
+    for path in (state, Snapshot(iteration, state).model):
+        path.unlink(missing_ok=True)
 
 
 def check(snapshot, shapes, history):
@@ -71,7 +91,7 @@ def restore(solver, snapshot):
     state = _read_state(snapshot.state)
     state.learned_net = os.path.abspath(snapshot.model)
     moved = snapshot.state.with_name(f".{snapshot.state.name}")
-    moved.write_bytes(state.SerializeToString())
+    atomic_write(moved, state.SerializeToString())
     try:
         solver.restore(str(moved))
     finally:

@@ -34,6 +34,17 @@ def nets_of(parameters, path):
     return nets
 
 
+def inputs_of(nets, options):
+    """Paths of the files that a training reads, as far as the solver and its nets name them."""
+    read = [options.solver, options.weights]
+    for path, _, layers in nets:
+        read.append(path)
+        for layer in layers:
+            read += [layer.image_data_param.source, layer.hdf5_data_param.source]
+            read += [layer.window_data_param.source, layer.transform_param.mean_file]
+    return [path for path in read if path]
+
+
 def configure(parameters, options, out):
     """Change a SolverParameter into what is run: snapshots are ours to take, and go to out."""
     if options.iterations is not None:

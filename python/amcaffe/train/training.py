@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import os
 import signal
 import sys
 import time
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Optional
 
 from amcaffe import cli
-from amcaffe.data.files import atomic_write
+from amcaffe.data.files import atomic_set, atomic_write
 from amcaffe.data.metrics import Metrics
+from amcaffe.data.outputs import claimed_folder
 from amcaffe.errors import InputError, TrainingError
 from amcaffe.host.caffe_log import caffe_log
 from amcaffe.host.pycaffe import import_caffe, use_device
@@ -24,12 +24,14 @@ from amcaffe.train import snapshots
 from amcaffe.train.columns import read_column, test_columns, training_columns
 from amcaffe.train.data_check import check_data
 from amcaffe.train.layer_times import LayerTimes
-from amcaffe.train.solver_file import configure, gpu_of, nets_of
+from amcaffe.train.snapshots import FINAL, REPORT
+from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of
 
 # SoftmaxWithLoss clips probabilities at the smallest float: -log(FLT_MIN) is 87.3365. A batch
 # whose mean is near that has all but a few images at the clip, where the gradient is lost.
 SATURATED_LOSS = 83.0
 SATURATED_ITERATIONS = 10
+WRITTEN = ("solver.prototxt", "checked.json", "metrics.csv", FINAL, REPORT)
 # Layers with blobs that a forward pass changes, and the first of these.
 KEPT = {
     "LabelSpecificAdd": 0, "LabelSpecificMargin": 0, "MarginInnerProduct": 1, "ChannelScale": 0,
@@ -60,6 +62,11 @@ def train(options):
     Raises: InputError: before anything is trained. TrainingError: the loss is not finite or
         stays where softmax saturates; the last snapshot written is a good one.
     """
+    with claimed_folder(options.out, "train", WRITTEN, appended=("caffe.log",)) as claim:
+        return _train(options, claim)
+
+
+def _train(options, claim):
     caffe = import_caffe()
     out = Path(options.out)
     parameters = read_solver(options.solver)
@@ -73,6 +80,9 @@ def train(options):
             found=f"iteration {earlier[0].iteration}",
             hint="--resume goes on from there; or give another --out",
         )
+    if not earlier:
+        snapshots.refuse_results(out)
+    claim.spare(inputs_of(nets, options))
     if options.weights and not (earlier and options.resume):
         read_weights(options.weights)  # a bad file is met before hours of checking
     for path, net, layers in nets:
@@ -238,6 +248,7 @@ class _Run:
     def _snapshot(self):
         if not snapshots.finite(self.solver.net):
             self._diverged("the weights are not finite, though the loss still is")
+        snapshots.make_way(self.prefix, self.solver.iter)
         self.solver.snapshot()
         self.saved = self.solver.iter
 
@@ -255,8 +266,9 @@ class _Run:
         return cli.INTERRUPTED
 
     def _finished(self, metrics):
-        final = self.out / "final.caffemodel"
-        partial = self.out / ".final.caffemodel"
+        final = self.out / FINAL
+        partial = self.out / f".{FINAL}"
+        partial.unlink(missing_ok=True)  # Caffe would write into what a link there leads to
         self.solver.net.save(str(partial))
         try:
             read_weights(partial)  # Caffe does not see all failures to write
@@ -267,7 +279,6 @@ class _Run:
                 found=error.what,
                 hint=f"make room; then --resume goes on in {self.out}",
             ) from None
-        os.replace(partial, final)
         iterations = self.solver.iter
         done = iterations - self.first
         # Of a finished run whose metrics.csv was deleted, the time is not known.
@@ -286,8 +297,8 @@ class _Run:
             "seed": self.options.seed,
             "resumed_at": self.first,
         }
-        atomic_write(self.out / "train.json", json.dumps(report, indent=2) + "\n")
-        for name in ("metrics.csv", "train.json", "final.caffemodel"):
+        atomic_set({final: partial, self.out / REPORT: json.dumps(report, indent=2) + "\n"})
+        for name in ("metrics.csv", REPORT, FINAL):
             print(self.out / name)
         return 0
 

@@ -1,10 +1,12 @@
 """metrics.csv: what a row holds, and what goes on where a run was resumed."""
 
 import csv
+import resource
 
 import pytest
 
-from amcaffe.data.metrics import Metrics
+from amcaffe.data.metrics import Metrics, read_metrics
+from amcaffe.errors import InputError
 
 
 def rows(path):
@@ -49,3 +51,20 @@ def test_a_row_that_was_cut_short_does_not_stay(tmp_path, cut):
     (tmp_path / "m.csv").write_bytes(whole[:-cut])
     with Metrics(tmp_path / "m.csv", 2) as metrics:
         assert metrics.seconds == 0.5
+
+
+def test_a_disk_that_fills_up_is_told_by_name_and_the_lines_before_it_are_read(tmp_path):
+    path = tmp_path / "metrics.csv"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Metrics(path, 0) as metrics:
+        metrics.add(1, 0.5, 0.1, 64, 2.0, {})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, limits[1]))
+        try:
+            with pytest.raises(InputError, match="cannot write .*metrics.csv: "):
+                metrics.add(2, 0.25, 0.1, 64, 2.0, {})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with Metrics(path, 1) as metrics:
+        assert metrics.loss == 0.5
+        metrics.add(2, 0.25, 0.1, 64, 2.0, {})
+    assert read_metrics(path)["loss"].tolist() == [0.5, 0.25]

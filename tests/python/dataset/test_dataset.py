@@ -228,3 +228,29 @@ def test_forty_photographed_people_split_into_thirty_and_ten(tmp_path):
     for split, count in (("train", 30), ("test", 10)):
         paths, labels = read_image_list(tmp_path / f"{split}.txt")
         assert len(paths) == 10 * count and len(set(labels)) == count
+
+
+@pytest.mark.parametrize("out", ["faces/lists", "faces/s1", "faces/s1/deep", "link/lists"])
+def test_lists_are_not_written_among_the_people(tmp_path, out, capsys):
+    people(tmp_path / "faces", 3)
+    (tmp_path / "link").symlink_to("faces")
+    assert run(tmp_path / "faces", tmp_path / out) == 2
+    assert "OUT lies in DIR" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.txt")) and not (tmp_path / "faces/lists").exists()
+
+
+@pytest.mark.parametrize("out", ["faces", "faces/.lists", "lists", "."])
+def test_lists_may_stand_beside_the_people(tmp_path, out):
+    people(tmp_path / "faces", 3)
+    for _ in range(2):
+        assert run(tmp_path / "faces", tmp_path / out) == 0
+    assert (tmp_path / out / "train.txt").exists()
+
+
+def test_a_list_of_another_hand_is_not_overwritten(tmp_path, capsys):
+    people(tmp_path / "faces", 3)
+    (tmp_path / "train.txt").write_text("mine 0\n")
+    assert run(tmp_path / "faces", tmp_path) == 2
+    assert "train.txt is there, and was not made by this step" in capsys.readouterr().err
+    assert (tmp_path / "train.txt").read_text() == "mine 0\n"
+    assert not (tmp_path / "identities.txt").exists()

@@ -247,7 +247,7 @@ def test_two_runs_of_one_name_are_refused():
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work():
     Path("file").write_text("")
-    with pytest.raises(InputError, match="cannot write to the folder file/out"):
+    with pytest.raises(InputError, match="cannot make the folder file/out"):
         main(["pairs", "missing.npy", "--out", "file/out"])
 
 
@@ -321,3 +321,33 @@ def test_real_photographs_are_measured_by_their_pixels(plotted):
     assert run["pairs"]["tar"] == {"matched": 450, "mismatched": 4500}
     assert 0.75 < run["accuracy"] < 1
     assert 0.3 < run["tar_at_far"]["0.001"] < run["tar_at_far"]["0.01"] < 1
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html"])
+def test_a_report_never_takes_the_place_of_what_is_evaluated(name):
+    Path("out").mkdir()
+    save("out/report", *faces())
+    Path("out/report.json").write_text('{"made": "by extract"}')
+    Path("out/report.html").write_text("person 0/0000.png person 0/0001.png 1\n")
+    arguments = ["out/report"] if name == "report.json" else ["out/report", "--name", "a"]
+    if name == "report.html":
+        Path("out/report.json").unlink()
+        arguments += ["--pairs", "out/report.html"]
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    with pytest.raises(InputError, match=f"out/{name} would be written over"):
+        main(["pairs", *arguments, "--out", "out"])
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+def test_a_report_that_cannot_be_written_whole_leaves_the_old_one(monkeypatch):
+    save("f", *faces())
+    main(["pairs", "f", "--out", "out"])
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left"):
+        main(["pairs", "g=f.npy", "--out", "out"])
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == before

@@ -479,7 +479,7 @@ def test_a_check_inside_caffe_is_told_and_logged(extraction):
     "out, complaint",
     [
         ("/proc/amcaffe/feat", "cannot make the folder /proc/amcaffe"),
-        ("/proc/feat", "cannot write /proc/feat.caffe.log"),
+        ("/proc/feat", "cannot write to the folder /proc"),
         ("taken", "cannot write taken.caffe.log: Is a directory"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_cut_off_picture_and_a_left_over_part_are_made_good(reference, tmp_pat
     cut = picture_path(out, 0, 1)
     cut.write_bytes(cut.read_bytes()[:-9])
     picture_path(out, 2, 3).unlink()
-    (out / "p0002" / ".003.jpg.part").write_bytes(b"half")
+    (out / "p0002" / ".003.jpg.0a_1b2c3.part").write_bytes(b"half")
     assert make_faces(out, 3, 4, SIZE, seed=5, workers=1) == 2
     assert hashes(out) == reference
 

@@ -1,4 +1,6 @@
+import functools
 import os
+import resource
 import subprocess
 import sys
 
@@ -16,11 +18,16 @@ os.write(2, b"native after\\n")
 """
 
 
-def run(tmp_path, body="pass"):
+def run(tmp_path, body="pass", largest=None):
+    """largest: bytes that a file may have, which a full disk is like."""
+    limit = largest and functools.partial(
+        resource.setrlimit, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY)
+    )
     return subprocess.run(
         [sys.executable, "-c", PROGRAM % body],
         cwd=tmp_path,
         env=step_environment(),
+        preexec_fn=limit,
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,9 +67,10 @@ def test_a_snapshot_that_caffe_could_not_write_is_told_with_its_folder(tmp_path)
 
 
 def test_last_words_are_told_where_the_log_itself_cannot_grow(tmp_path):
-    (tmp_path / "caffe.log").symlink_to("/dev/full")
     words = "F20240101 00:00:00.000000  1 net.cpp:9] Check failed: a == b\\n"
-    done = run(tmp_path, f'os.write(2, b"{words}"); os.abort()')
+    (tmp_path / "caffe.log").write_text("at the limit\n")
+    done = run(tmp_path, f'os.write(2, b"{words}"); os.abort()', largest=13)
+    assert (tmp_path / "caffe.log").read_text() == "at the limit\n"
     assert "Check failed: a == b" in done.stderr and "Traceback" not in done.stderr
 
 
