@@ -209,6 +209,25 @@ MUTATIONS = (
         "free, added = free[:total], 1",
         _LOT,
     ),
+    # What a list is taken for.
+    mutation(
+        "data/text_lists.py",
+        "if even > sum(map(len, high)) / 2 and",
+        "if",
+        "data/test_lists.py::test_western_letters_are_not_taken_for_gbk",
+    ),
+    mutation(
+        "data/pair_checks.py",
+        "_FEW < share < 1 - _FEW",
+        "False",
+        "data/test_pairs.py::test_folders_of_days_are_not_taken_for_people",
+    ),
+    mutation(
+        "extract/listed.py",
+        "(labels[::2] == labels[1::2]).all()",
+        "True",
+        "extract/test_extract.py::test_an_unusable_list_is_refused",
+    ),
 )
 
 

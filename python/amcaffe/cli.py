@@ -1,6 +1,7 @@
 """What every step's command line shares: the parser's shape, and how errors end it."""
 
 import argparse
+import io
 import os
 import sys
 
@@ -17,6 +18,15 @@ def parser(step, description, example):
         description=description,
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_encoding(parser):
+    """The option of every step that reads a text list of others."""
+    parser.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="of the list, such as gbk (default: UTF-8, or what its byte order mark says)",
     )
 
 
@@ -53,6 +63,8 @@ def run(step, main, argv=None):
     Returns: int exit status: main's own, an AmcaffeError's, 1 where the disk or the system
         refused something, 130 on Ctrl-C, or 141 where nobody reads the output any more.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of other bytes or letters ends no run
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main(sys.argv[1:] if argv is None else argv) or 0
         sys.stdout.flush()
@@ -66,6 +78,13 @@ def run(step, main, argv=None):
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"amcaffe {step}: {place}{error.strerror or error}", file=sys.stderr)
+        return AmcaffeError.exit_status
+    except UnicodeEncodeError as error:  # a file's or folder's name, as the system gives it
+        print(
+            f"amcaffe {step}: a name that is not UTF-8: {ascii(error.object[:200])}\n"
+            "  hint:     rename it, such as: convmv -f gbk -t utf-8 -r --notest FOLDER",
+            file=sys.stderr,
+        )
         return AmcaffeError.exit_status
     except KeyboardInterrupt:
         print(f"\namcaffe {step}: interrupted; run the same command to go on", file=sys.stderr)

@@ -35,6 +35,17 @@ def test_what_the_disk_refuses_is_told_with_its_place_and_no_traceback(capsys, t
     assert str(tmp_path / "missing/file") in told and "Traceback" not in told
 
 
+def test_a_name_that_is_not_utf_8_is_told_and_can_be_printed(capsys):
+    def main(argv):
+        print("out/\udcc0")
+        "in/\udcc0".encode()
+
+    assert cli.run("faces", main, []) == errors.AmcaffeError.exit_status
+    told = capsys.readouterr()
+    assert told.out == "out/\\udcc0\n"
+    assert "not UTF-8: 'in/\\udcc0'" in told.err and "convmv" in told.err
+
+
 def test_ctrl_c_ends_in_130_without_a_traceback(capsys):
     def main(argv):
         raise KeyboardInterrupt

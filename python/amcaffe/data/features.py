@@ -8,6 +8,8 @@ import numpy as np
 
 from amcaffe.data.files import atomic_set
 from amcaffe.data.lists import image_list_text, read_image_list
+from amcaffe.data.npy import npy_shape, read_npy
+from amcaffe.data.visible import shown
 from amcaffe.errors import InputError
 
 
@@ -36,7 +38,7 @@ def save_features(path, matrix, paths, labels=None, beside=None, finished=None):
     Args:
         path: NAME or NAME.npy.
         matrix: (N, D), written as float32.
-        paths, labels: of its rows, as lists.write_image_list takes them.
+        paths, labels: of its rows, as lists.image_list_text takes them.
         beside: further files of the set, as files.atomic_set takes them; they come first.
         finished: Path of a file in the same folder that holds the matrix, as numpy.save writes
             it; it is moved, which takes no room on the disk.
@@ -63,47 +65,41 @@ def load_features(path):
     Args: path: NAME or NAME.npy.
     Returns: Features.
     Raises: InputError: a file of the two is missing or no such file, the counts
-        differ, a value is not finite, or a path stands twice.
+        differ, a value is not finite in float32, or a path stands twice.
     """
     matrix_path, list_path = feature_paths(path)
-    try:
-        matrix = np.load(matrix_path, allow_pickle=False)
-    except OSError as error:
+    hint = "python python/extract_features.py LIST OUT writes OUT.npy and OUT.txt"
+    shape = npy_shape(matrix_path, "features", hint)
+    images = read_image_list(list_path)
+    _check_shape(matrix_path, shape, images.paths)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is then not finite
+        matrix = np.ascontiguousarray(read_npy(matrix_path, "features"), np.float32)
+    _check(matrix_path, matrix, images.paths)
+    return Features(matrix, images.paths, images.labels)
+
+
+def _check_shape(name, shape, paths):
+    if len(shape) != 2 or 0 in shape:
         raise InputError(
-            f"cannot read the features {matrix_path}: {error.strerror or error}",
-            hint="python python/extract_features.py LIST OUT writes OUT.npy and OUT.txt",
-        ) from None
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{matrix_path} is no feature file: {error}") from None
-    if not isinstance(matrix, np.ndarray) or matrix.dtype.kind != "f":
-        raise InputError(
-            f"{matrix_path} holds no features",
-            found=getattr(matrix, "dtype", type(matrix).__name__),
-            expected="an (N, D) float array",
+            f"{name}: features are a matrix with a row an image",
+            found=f"shape {shape}",
+            expected="(N, D), N and D positive",
         )
-    paths, labels = read_image_list(list_path)
-    _check(matrix_path, matrix, paths)
-    return Features(matrix.astype(np.float32, copy=False), paths, labels)
+    if shape[0] != len(paths):
+        raise InputError(f"{name}: {shape[0]} features, but the list has {len(paths)} images")
 
 
 def _check(name, matrix, paths):
     matrix = np.asarray(matrix)
-    if matrix.ndim != 2 or 0 in matrix.shape:
-        raise InputError(
-            f"{name}: features are a matrix with a row an image",
-            found=f"shape {matrix.shape}",
-            expected="(N, D), N and D positive",
-        )
-    if len(matrix) != len(paths):
-        raise InputError(f"{name}: {len(matrix)} features, but the list has {len(paths)} images")
+    _check_shape(name, matrix.shape, paths)
     finite = np.isfinite(matrix).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
         raise InputError(
-            f"{name}: row {row} ({paths[row]}) has values that are not finite",
+            f"{name}: row {row} ({shown(paths[row])}) has values that are not finite",
             hint="the net that made it has diverged: look at its training loss",
         )
     seen = {}
     for row, image in enumerate(paths):
         if seen.setdefault(image, row) != row:
-            raise InputError(f"{name}: {image} stands in row {seen[image]} and in row {row}")
+            raise InputError(f"{name}: {shown(image)} stands in row {seen[image]} and in row {row}")

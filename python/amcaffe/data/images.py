@@ -1,6 +1,7 @@
 """Images as Caffe's ImageData layer reads them: BGR (or grey), uint8, resized bilinearly."""
 
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -26,10 +27,15 @@ def read_image(path, color=True):
         (decoders fill the rest of such an image with grey).
     """
     try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opened, it may wait for ever
+            raise ImageError("a pipe or a device")
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
         raise ImageError(error.strerror.lower()) from None
+    except ValueError:  # a NUL, or a character that the system's encoding lacks
+        raise ImageError("no file's name") from None
     if not data:
         raise ImageError("an empty file")
     # In a whole JPEG an end mark (FF D9) follows the last scan (FF DA); neither

@@ -35,7 +35,7 @@ def find_people(folder, min_images=1):
     Args: folder. min_images: people with fewer images are left out.
     Returns: People.
     Raises: InputError: no such folder, no people in it, a person without images, or
-        two names that differ only in case or in their Unicode form.
+        two names that differ only in case or in their Unicode form, or names not UTF-8.
     """
     folder = Path(folder)
     if min_images < 1:
@@ -73,6 +73,7 @@ def find_people(folder, min_images=1):
             found=f"at most {max(count for _, count in skipped)}",
             hint="lower --min-images",
         )
+    _refuse_bytes(folder, [path for found in images.values() for path in found])
     return People(images, skipped)
 
 
@@ -113,6 +114,24 @@ def _refuse_twins(folder, names):
             f"{folder}: names that differ only in case or Unicode form: {some(sorted(twins))}",
             hint="merge the folders where they are one person, rename one where not",
         )
+
+
+def _refuse_bytes(folder, names):
+    """Lists are UTF-8, and so are the names in them."""
+    bad = [ascii(name) for name in names if not _is_utf8(name)]
+    if bad:
+        raise InputError(
+            f"{folder}: {counted(bad, 'name is', 'names are')} not UTF-8: {some(bad)}",
+            hint=f"rename them, such as: convmv -f gbk -t utf-8 -r --notest {folder}",
+        )
+
+
+def _is_utf8(name):
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # Python has put stand-ins for the bytes
+        return False
+    return True
 
 
 def _hidden(name):

@@ -98,9 +98,9 @@ def _result_section(seeds, summary):
 
 def _gallery(heading, listing, root):
     """Three images each of the first six people of a list."""
-    paths, labels = read_image_list(listing)
+    images = read_image_list(listing)
     people = {}
-    for path, label in zip(paths, labels):
+    for path, label in zip(images.paths, images.labels):
         people.setdefault(int(label), []).append(path)
     entries = [(people[label][:3], "", "") for label in sorted(people)[:6]]
     return gallery(heading, entries, root)

@@ -55,7 +55,7 @@ class Demo:
         self._step(
             "dataset", "lists", self.faces, lists, "--holdout", recipe.test_people, "--seed", seed
         )
-        labels = read_image_list(lists / "train.txt")[1]
+        labels = read_image_list(lists / "train.txt").labels
         classes = int(labels.max()) + 1
         common = {
             "classes": classes,

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from amcaffe import cli
 from amcaffe.data.outputs import claimed_folder
-from amcaffe.data.pairs import locate, read_pairs
+from amcaffe.data.pair_lists import FORMS, read_pairs
+from amcaffe.data.pairs import locate
 from amcaffe.errors import InputError
 from amcaffe.evaluate.publication import PAGE, REPORT, publish, summary, text_table
 from amcaffe.evaluate.runs import files_of, load_runs, require_images
@@ -30,6 +32,7 @@ PLOTS = ("roc.png", "scores.png")
 
 
 def add_arguments(parser):
+    parser.description += f".\n\n{FORMS}"
     parser.add_argument(
         "features",
         nargs="+",
@@ -40,9 +43,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--pairs",
         metavar="FILE",
-        help="LFW's pairs.txt, or lines `pathA pathB 0|1`; without it, balanced pairs are drawn "
-        "from the labels, and TAR, EER and AUC are over all pairs of images",
+        help="list of pairs, in a form named above; without it, balanced pairs are drawn from the "
+        "labels, and TAR, EER and AUC are over all pairs of images",
     )
+    cli.add_encoding(parser)
     parser.add_argument(
         "--allow-missing",
         action="store_true",
@@ -129,7 +133,7 @@ def _checked_fars(arguments):
 def _pairs(arguments, first):
     """(Pairs, name of the protocol, title of the page): of a list, or drawn from the labels."""
     if arguments.pairs is not None:
-        named = read_pairs(arguments.pairs, arguments.folds)
+        named = read_pairs(arguments.pairs, arguments.folds, arguments.encoding)
         pairs = locate(named, first.paths, first.labels, arguments.allow_missing)
         name = f"{len(np.unique(pairs.fold))}-fold listed pairs"
         return pairs, name, f"Verification on {Path(arguments.pairs).name}"

@@ -1,6 +1,7 @@
 """Features of a list of images: a net, its weights, and the mirror merged in."""
 
 from amcaffe import cli
+from amcaffe.data.lists import FORMS
 from amcaffe.extract.extraction import Options, extract
 from amcaffe.nets.mirror import MERGES
 
@@ -15,11 +16,13 @@ def main(argv):
 def _parser():
     parser = cli.parser(
         "extract",
-        "Features of the images in LIST (one `path` or `path label` a line): OUT.npy, an N x D\n"
-        "float32 matrix, OUT.txt, the list of its rows, and OUT.json, how it was made. Images\n"
-        "are read as BGR, resized to the net's input where they differ, and given to the net as\n"
-        "(x - mean) * scale. Interrupted, the same command goes on where it was. Features that\n"
-        "stand at OUT are replaced when all are there; files that no extraction wrote are not.",
+        "Features of the images in LIST: OUT.npy, an N x D float32 matrix, OUT.txt, the list of\n"
+        "its rows, a row an image, however often LIST names it, and OUT.json, how it was made.\n"
+        "Images are read as BGR, resized to the net's input where they differ, and given to the\n"
+        "net as (x - mean) * scale. Interrupted, the same command goes on where it was. Features\n"
+        "that stand at OUT are replaced when all are there; files that no extraction wrote are\n"
+        "not.\n\n"
+        + FORMS,
         "python python/extract_features.py lfw/list.txt build/lfw --root lfw/ \\\n"
         "      --net prototxt/face_deploy.prototxt --weights build/casia/final.caffemodel",
     )
@@ -30,6 +33,7 @@ def _parser():
     parser.add_argument(
         "--root", default="", metavar="DIR", help="folder that the list's paths start from"
     )
+    cli.add_encoding(parser)
     parser.add_argument("--blob", default="fc5", help="the feature (default: fc5)")
     parser.add_argument(
         "--mirror",

@@ -16,9 +16,10 @@ import numpy as np
 from amcaffe.data.features import feature_paths, save_features
 from amcaffe.data.files import sha256_of
 from amcaffe.data.images import ImageError, check_images, read_image, thread_count
-from amcaffe.data.lists import read_image_list
 from amcaffe.data.outputs import claimed_stem
+from amcaffe.data.visible import shown
 from amcaffe.errors import InputError
+from amcaffe.extract.listed import listed_images
 from amcaffe.extract.partial import Partial
 from amcaffe.host.caffe_log import caffe_log, is_failed_check
 from amcaffe.host.pycaffe import import_caffe, use_device
@@ -50,6 +51,7 @@ class Options:
     batch: int = 64
     gpu: Optional[int] = None
     strict: bool = False
+    encoding: Optional[str] = None
 
 
 def extract(options):
@@ -65,8 +67,8 @@ def extract(options):
 
 
 def _extract(options, stem, claim):
-    names, labels = read_image_list(options.image_list)
-    _refuse_duplicates(options.image_list, names)
+    listed = listed_images(options.image_list, options.root, options.encoding)
+    names = listed.names
     if options.batch < 1:
         raise InputError("--batch must be 1 or more", found=str(options.batch))
     paths = [str(Path(options.root) / name) for name in names]
@@ -88,7 +90,7 @@ def _extract(options, stem, claim):
         finally:
             if not is_failed_check(sys.exc_info()[1]):
                 log.unlink()  # it is of use, and stays, where Caffe stops by itself
-    summary = _finish(stem, partial, names, labels, network, options, device, caffe)
+    summary = _finish(stem, partial, listed, network, options, device, caffe)
     partial.remove()
     return summary
 
@@ -112,18 +114,12 @@ def _refuse_foreign(stem):
         )
 
 
-def _refuse_duplicates(image_list, names):
-    name, count = collections.Counter(names).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"{image_list} names {name} {count} times", expected="each image once")
-
-
 def _refuse_unreadable(image_list, paths):
     _, problems = check_images(paths)
     if problems:
         raise InputError(
             f"{image_list}: {len(problems)} of {len(paths)} images cannot be read (--strict)",
-            found=_first(f"{paths[row]}: {reason}" for row, reason in problems),
+            found=_first(f"{shown(paths[row])}: {reason}" for row, reason in problems),
             hint="mend or remove them, or leave out --strict to go on without them",
         )
 
@@ -234,8 +230,9 @@ def _refuse_not_finite(features, paths, weights):
         )
 
 
-def _finish(stem, partial, names, labels, network, options, device, caffe):
+def _finish(stem, partial, listed, network, options, device, caffe):
     """Write the files, the matrix last, and say so."""
+    names, labels = listed.names, listed.labels
     report = Path(f"{stem}.unreadable.txt")
     unreadable = [(names[row], reason) for row, reason in sorted(partial.unreadable.items())]
     readable = np.ones(len(names), bool)
@@ -244,12 +241,13 @@ def _finish(stem, partial, names, labels, network, options, device, caffe):
         partial.remove()
         raise InputError(
             f"{options.image_list}: none of the {len(names)} images can be read",
-            found=_first(f"{name}: {reason}" for name, reason in unreadable),
+            found=_first(f"{shown(name)}: {reason}" for name, reason in unreadable),
             hint="--root gives the folder that the list's paths start from",
         )
     summary = {
         "images": int(readable.sum()),
         "unreadable": len(unreadable),
+        "lines": listed.lines,
         "seconds": round(partial.seconds, 3),
         "images_per_second": round(len(names) / partial.seconds, 3),
         "dim": network.dim,

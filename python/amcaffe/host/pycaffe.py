@@ -2,6 +2,8 @@
 
 from amcaffe.errors import BuildError, InputError
 
+_HINT = 'python -m amcaffe.build $CAFFE_ROOT, or in the project: eval "$(make -s env)"'
+
 
 def import_caffe():
     """The pycaffe module. Raises BuildError where this Python has none that loads."""
@@ -11,8 +13,15 @@ def import_caffe():
         raise BuildError(
             "`import caffe` failed in this Python",
             found=str(error),
-            hint='python -m amcaffe.build $CAFFE_ROOT, or in the project: eval "$(make -s env)"',
+            hint=_HINT,
         ) from None
+    if not hasattr(caffe, "Net"):  # a folder of that name is a module too, an empty one
+        raise BuildError(
+            "`import caffe` found something else than pycaffe",
+            found=caffe.__file__ or ", ".join(caffe.__path__),
+            hint=f"{_HINT}; a folder named caffe in the current directory is found before, or "
+            "instead",
+        )
     return caffe
 
 

@@ -1,6 +1,7 @@
 """Train a net with pycaffe: progress, metrics, snapshots, resume."""
 
 from amcaffe import cli
+from amcaffe.data.lists import FORMS
 from amcaffe.train.training import Options, train
 
 __all__ = ["Options", "main", "train"]
@@ -20,7 +21,10 @@ def _parser():
         "the snapshots or results of an earlier run, nor while another run writes to DIR.\n\n"
         "With one --seed, two runs on the CPU of one machine with one BLAS thread count give\n"
         "the same numbers. A GPU sums in no fixed order, and a resumed run draws new random\n"
-        "numbers for shuffling and mirroring, so these repeat closely but not exactly.",
+        "numbers for shuffling and mirroring, so these repeat closely but not exactly.\n\n"
+        + FORMS
+        + "\nLists of ImageData layers need labels. Of one that ImageData would read otherwise,\n"
+        "DIR receives a copy in its form.",
         "amcaffe train --solver prototxt/face_solver.prototxt --out build/casia --gpu 0",
     )
     parser.add_argument("--solver", required=True, metavar="FILE", help="solver prototxt")
@@ -48,4 +52,5 @@ def _parser():
         metavar="N",
         help="default: the solver's random_seed, without one a new one each run",
     )
+    cli.add_encoding(parser)
     return parser

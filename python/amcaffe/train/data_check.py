@@ -3,34 +3,43 @@
 import hashlib
 import json
 import os
-import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
+import numpy as np
+
 from amcaffe.data.files import atomic_write
 from amcaffe.data.images import check_images
+from amcaffe.data.lists import read_image_list
+from amcaffe.data.visible import shown, visible
 from amcaffe.errors import InputError
 
 _SHOWN = 5
-_INTEGER = re.compile(rb"-?\d+\r?$")
+_INT = 2**31  # ImageData keeps labels in an int
 
 
-def check_data(net_path, layers, remember):
+def check_data(net_path, layers, remember, encoding=None, copies=None, training=True):
     """Check the sources of a phase's data layers.
 
     Args:
         net_path: for messages.
         layers: LayerParameters of the phase.
         remember: JSON file; what was checked and has not changed is not decoded again.
-    Returns: number of images in the image lists.
+        encoding: of the image lists, as data.lists.read_image_list takes it.
+        copies: ListCopies, given the lists that ImageData would not read as we do, or None.
+        training: whether outputs without an image are told on stderr: a test needs not all.
+    Returns: number of lines in the image lists.
     Raises: InputError naming list and lines.
     """
     images = 0
     for layer in layers:
         if layer.type == "ImageData":
-            images += _check_image_list(net_path, layer, layers, Path(remember))
+            images += _check_image_list(
+                net_path, layer, layers, Path(remember), encoding, copies, training
+            )
         elif layer.type == "Data":
             _check_database(net_path, layer)
     return images
@@ -52,6 +61,8 @@ class _Labels:
         """Why `label` cannot be trained on; None: it can."""
         if label == self.ignored or (label < 0 and not self.strict):
             return None
+        if not -_INT <= label < _INT:
+            return f"label {label} is beyond the 32 bits that Caffe keeps"
         if label < 0:
             return (
                 f"label {label} is negative, and {self.strict} does not leave its row out "
@@ -97,62 +108,88 @@ def _num_output(layer):
     return max((getattr(value, "num_output", 0) for _, value in layer.ListFields()), default=0)
 
 
-def _check_image_list(net_path, layer, layers, remember):
+def _check_image_list(net_path, layer, layers, remember, encoding, copies, training):
     data = layer.image_data_param
     where = f"{net_path}: layer {layer.name}"
     if bool(data.new_height) != bool(data.new_width):
         raise InputError(f"{where}: new_height and new_width go together")
     if data.batch_size < 1:
         raise InputError(f"{where}: batch_size must be 1 or more", found=str(data.batch_size))
-    names, labels, problems = _read_list(data.source)
+    images = _read_list(data, encoding)
     taken = _labels_of(layers, layer.top[1] if len(layer.top) > 1 else None)
-    for row, label in enumerate(labels):
-        problem = None if label is None else taken.problem(label)
+    notes = [*images.notes, *_doubts(images, taken if training else None)]
+    for note in notes:
+        print(f"amcaffe train: {data.source}: {note}", file=sys.stderr)
+    problems = {}
+    for row, label in enumerate(images.labels.tolist()):
+        problem = taken.problem(label)
         if problem:
             problems[row] = problem
-    paths = [data.root_folder + name for name in names]
+    paths = [data.root_folder + name for name in images.paths]
     readable = [row for row in range(len(paths)) if row not in problems]
     crop = layer.transform_param.crop_size
-    signature = _signature(data.source, paths, repr((str(data), crop, taken)))
+    signature = _signature(images, paths, repr((str(data), crop, taken)))
     checked = _load(remember)
-    if not problems and signature in checked.values():
-        return len(paths)
-    sizes, unreadable = check_images([paths[row] for row in readable], data.is_color)
-    for row, reason in unreadable:
-        problems[readable[row]] = f"{paths[readable[row]]}: {reason}"
-    if not data.new_height:
-        _check_sizes(readable, sizes, crop, problems)
-    if problems:
-        _refuse(data, taken, problems, len(paths))
-    checked[os.path.abspath(data.source)] = signature
-    atomic_write(remember, json.dumps(checked, indent=1) + "\n")
+    if problems or signature not in checked.values():
+        sizes, unreadable = check_images([paths[row] for row in readable], data.is_color)
+        for row, reason in unreadable:
+            problems[readable[row]] = f"{shown(paths[readable[row]])}: {reason}"
+        if not data.new_height:
+            _check_sizes(readable, sizes, crop, problems)
+        if problems:
+            _refuse(data, taken, problems, images)
+        checked[os.path.abspath(data.source)] = signature
+        atomic_write(remember, json.dumps(checked, indent=1) + "\n")
+    if copies is not None:
+        copies.add(data, images)
     return len(paths)
 
 
-def _read_list(source):
-    """Names, labels (None where unusable) and {row: problem}, split as ImageData splits lines."""
+def _read_list(data, encoding):
+    """The list of an ImageDataParameter, which has labels."""
     try:
-        content = Path(source).read_bytes()
-    except OSError as error:
+        images = read_image_list(data.source, lambda name: data.root_folder + name, encoding)
+    except InputError as error:
+        if not os.path.exists(data.source):
+            error.hint = "the net names it, relative to the current directory"
+        raise
+    if images.labels is None:
         raise InputError(
-            f"cannot read the list {source}: {error.strerror}",
-            hint="the net names it, relative to the current directory",
-        ) from None
-    lines = content.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    if not lines:
-        raise InputError(f"the list {source} is empty", expected="one `path label` a line")
-    names, labels, problems = [], [], {}
-    for row, line in enumerate(lines):
-        name, _, label = line.rpartition(b" ")
-        names.append(os.fsdecode(name))
-        labels.append(int(label) if name and _INTEGER.match(label) else None)
-        if not line.strip():
-            problems[row] = "a blank line"
-        elif labels[row] is None:
-            problems[row] = f"{os.fsdecode(line)!r} is not `path label` with an integer label"
-    return names, labels, problems
+            f"{data.source}:{images.lines[0]}: a list without labels cannot be trained on",
+            found=visible(images.paths[0]),
+            expected="`path label`, the label a whole number",
+        )
+    return images
+
+
+def _doubts(images, taken):
+    """Sentences about a list that can be trained on, but may not be meant so.
+
+    taken: _Labels; None: whether all outputs have images is not asked.
+    """
+    first, doubts, labels = {}, [], images.labels.tolist()
+    for row, name in enumerate(images.paths):
+        before = first.setdefault(name, row)
+        if labels[before] != labels[row]:
+            doubts.append(
+                f"warning: {shown(name)} has label {labels[before]} in line "
+                f"{images.lines[before]} and {labels[row]} in line {images.lines[row]}"
+            )
+            break
+    present = np.unique(images.labels[images.labels >= 0])
+    if taken is None or not len(present):
+        return doubts
+    if present[0] > 0:
+        doubts.append(f"warning: labels do not begin at 0 but at {present[0]}")
+    outputs = taken.classes or int(present[-1]) + 1
+    lacking = outputs - len(present)
+    if lacking:
+        missing = next(n for n, label in enumerate([*present, outputs]) if n != label)
+        of = f"the net's {outputs} outputs" if taken.classes else f"labels 0 to {present[-1]}"
+        doubts.append(
+            f"warning: {len(present)} labels for {of}: {lacking} have no image, the first {missing}"
+        )
+    return doubts
 
 
 def _check_sizes(rows, sizes, crop, problems):
@@ -170,17 +207,17 @@ def _check_sizes(rows, sizes, crop, problems):
             )
 
 
-def _refuse(data, taken, problems, count):
-    rows = sorted(problems)
-    shown = [f"line {row + 1}: {problems[row]}" for row in rows[:_SHOWN]]
+def _refuse(data, taken, problems, images):
+    rows, count = sorted(problems), len(images.paths)
+    named = [f"line {images.lines[row]}: {problems[row]}" for row in rows[:_SHOWN]]
     if len(rows) > _SHOWN:
-        shown.append(f"and {len(rows) - _SHOWN} more lines")
+        named.append(f"and {len(rows) - _SHOWN} more lines")
     labels = f"an integer in 0..{taken.classes - 1}" if taken.classes else "an integer, 0 or more"
     if not taken.strict:
         labels += " (negative: a row without a loss)"
     raise InputError(
         f"{data.source}: {len(rows)} of {count} lines cannot be trained on",
-        found="\n            ".join(shown),
+        found="\n            ".join(named),
         expected=f"`path label`: an image under {data.root_folder or 'the current directory'!r}, "
         f"{labels}, and images of one size unless new_height and new_width are set",
         hint="mend or remove those lines; nothing was trained",
@@ -197,10 +234,11 @@ def _check_database(net_path, layer):
         )
 
 
-def _signature(source, paths, settings):
+def _signature(images, paths, settings):
     """Of a list, its settings, and the size and time of every file: any change shows."""
     digest = hashlib.sha256(settings.encode())
-    digest.update(Path(source).read_bytes())
+    digest.update(images.raw)
+    digest.update("\n".join(paths).encode())
     for path in paths:
         try:
             stat = os.stat(path)

@@ -24,6 +24,7 @@ from amcaffe.train import snapshots
 from amcaffe.train.columns import read_column, test_columns, training_columns
 from amcaffe.train.data_check import check_data
 from amcaffe.train.layer_times import LayerTimes
+from amcaffe.train.list_copies import ListCopies
 from amcaffe.train.snapshots import FINAL, REPORT
 from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of
 
@@ -49,6 +50,7 @@ class Options:
     gpu: Optional[int] = None
     iterations: Optional[int] = None
     seed: Optional[int] = None
+    encoding: Optional[str] = None
 
 
 class _Stopped(Exception):
@@ -91,8 +93,11 @@ def _train(options, claim):
     # From the loop on, signals are handled here, until the log is closed too.
     with contextlib.ExitStack() as signals, caffe_log(out / "caffe.log", "train", advice):
         device = use_device(caffe, gpu_of(parameters, options))
-        for path, _, layers in nets:
-            check_data(path, layers, remember=out / "checked.json")
+        copies = ListCopies(out)
+        for number, (path, _, layers) in enumerate(nets):
+            remember, training = out / "checked.json", number == 0
+            check_data(path, layers, remember, options.encoding, copies, training)
+        copies.use_in(parameters, nets)
         if earlier and parameters.random_seed >= 0:
             # Caffe starts the list anew: with one seed the same images would come again.
             parameters.random_seed += earlier[0].iteration

@@ -78,3 +78,27 @@ def test_a_missing_or_truncated_file_is_refused_by_name(tmp_path):
     (tmp_path / "f.npy").write_bytes(whole[:-8])
     with pytest.raises(InputError, match="f.npy is no feature file"):
         load_features(tmp_path / "f")
+
+
+def test_a_header_of_more_rows_than_the_list_has_is_refused_before_it_is_read(tmp_path):
+    save_features(tmp_path / "f", MATRIX, PATHS)
+    np.save(tmp_path / "f.npy", np.zeros((4, 4), np.float32))
+    with pytest.raises(InputError, match="4 features, but the list has 3 images"):
+        load_features(tmp_path / "f")
+
+
+def test_values_that_float32_cannot_hold_are_refused(tmp_path):
+    save_features(tmp_path / "f", MATRIX, PATHS)
+    np.save(tmp_path / "f.npy", np.where(MATRIX == 6, 1e200, MATRIX.astype(float)))
+    with pytest.raises(InputError, match=r"row 1 \(b.jpg\) has values that are not finite"):
+        load_features(tmp_path / "f")
+
+
+@pytest.mark.parametrize("columns_first", [False, True])
+def test_features_of_other_programs_are_read(tmp_path, columns_first):
+    matrix = np.array(MATRIX, ">f8", order="F" if columns_first else "C")
+    np.save(tmp_path / "f.npy", matrix)
+    (tmp_path / "f.txt").write_bytes("\ufeffa.jpg\t2\r\nb.jpg\t0\r\nc.jpg\t2".encode())
+    found = load_features(tmp_path / "f")
+    assert found.matrix.dtype == np.float32 and np.array_equal(found.matrix, MATRIX)
+    assert found.paths == PATHS and found.labels.tolist() == [2, 0, 2]

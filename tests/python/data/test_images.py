@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -66,6 +68,14 @@ def test_what_is_no_image_is_refused_with_the_reason(tmp_path, content, reason):
 def test_a_folder_is_no_image(tmp_path):
     with pytest.raises(ImageError, match="is a directory"):
         read_image(tmp_path)
+
+
+def test_a_pipe_is_no_image_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ImageError, match="a pipe or a device"):
+        read_image(tmp_path / "pipe")
+    with pytest.raises(ImageError, match="no file's name"):
+        read_image("a\0b")
 
 
 def test_many_images_are_checked_in_order(tmp_path, photo):

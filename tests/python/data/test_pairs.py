@@ -1,12 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from amcaffe.data.pairs import locate, read_pairs
+from amcaffe.data.pair_lists import read_pairs
+from amcaffe.data.pairs import locate
 from amcaffe.errors import InputError
-
-LFW = Path(__file__).parents[4] / "shared" / "data" / "lfw" / "pairs.txt"
 
 
 def write(tmp_path, text):
@@ -22,93 +19,6 @@ LFW_LIKE = (
     "Cy\t4\t1\n"
     "Cy\t1\tDi\t1\n"
 )  # fmt: skip
-
-
-@pytest.mark.parametrize("text", [LFW_LIKE, LFW_LIKE.rstrip(), LFW_LIKE.replace("\n", "\r\n")])
-def test_lfw_lists_are_read(tmp_path, text):
-    named = read_pairs(write(tmp_path, text))
-    assert named.left == [
-        "Ann/Ann_0001.jpg",
-        "Ann/Ann_0003.jpg",
-        "Cy/Cy_0004.jpg",
-        "Cy/Cy_0001.jpg",
-    ]
-    assert named.right[1] == "Bo_Li/Bo_Li_0012.jpg"
-    assert named.same.tolist() == [True, False, True, False]
-    assert named.fold.tolist() == [0, 0, 1, 1]
-
-
-def test_the_real_lfw_list_has_what_is_known_of_it():
-    if not LFW.is_file():
-        pytest.skip("no ../shared/data/lfw/pairs.txt beside this checkout")
-    named = read_pairs(LFW)
-    assert np.array_equal(named.same, np.arange(6000) % 600 < 300)
-    assert np.array_equal(named.fold, np.arange(6000) // 600)
-    images = sorted({*named.left, *named.right})
-    names, people = np.unique([image.split("/")[0] for image in images], return_inverse=True)
-    assert (len(images), len(names)) == (7701, 4281)
-    pairs = locate(named, [f"crops/{image}".replace(".jpg", ".png") for image in images], people)
-    assert pairs.shared is False
-    assert np.array_equal(pairs.same, people[pairs.left] == people[pairs.right])
-
-
-@pytest.mark.parametrize(
-    ("line", "text", "expected"),
-    [
-        (2, "Ann\t1", "name<TAB>n1<TAB>n2"),
-        (2, "Ann\t1\ttwo", "name<TAB>n1<TAB>n2"),
-        (2, "Ann 1 2", "name<TAB>n1<TAB>n2"),
-        (3, "Ann\t3\t4", "name1<TAB>n1<TAB>name2<TAB>n2"),
-        (5, "Cy\t1\tDi\tx", "name1<TAB>n1<TAB>name2<TAB>n2"),
-    ],
-)
-def test_a_broken_line_of_an_lfw_list_is_named(tmp_path, line, text, expected):
-    lines = LFW_LIKE.split("\n")
-    lines[line - 1] = text
-    with pytest.raises(InputError, match=f"pairs.txt:{line}: no") as caught:
-        read_pairs(write(tmp_path, "\n".join(lines)))
-    assert (caught.value.found, caught.value.expected) == (repr(text), expected)
-
-
-def test_a_cut_lfw_list_is_refused(tmp_path):
-    path = write(tmp_path, LFW_LIKE[: LFW_LIKE.index("Cy\t1")])
-    with pytest.raises(InputError, match="header") as caught:
-        read_pairs(path)
-    assert caught.value.found == "3 pairs after the header"
-
-
-def test_plain_lists_are_read_and_cut_into_folds_of_both_kinds(tmp_path):
-    lines = [f"a/{k}.png b/{k}.png 1" for k in range(6)]
-    lines += [f"a/{k}.png\tc d/{k}.png\t0" for k in range(9)]
-    named = read_pairs(write(tmp_path, "\n".join(lines) + "\n\n"), folds=3)
-    assert (named.left[0], named.right[0]) == ("a/0.png", "b/0.png")
-    assert named.right[6] == "c d/0.png"
-    assert named.same.tolist() == [True] * 6 + [False] * 9
-    assert named.fold.tolist() == [0, 0, 1, 1, 2, 2] + [0] * 3 + [1] * 3 + [2] * 3
-
-
-@pytest.mark.parametrize("text", ["a b", "a b 2", "a b c 1", "a b yes", "a\tb\t1\tx", "a\t\t1"])
-def test_a_broken_line_of_a_plain_list_is_named(tmp_path, text):
-    path = write(tmp_path, f"a b 1\n{text}\n")
-    with pytest.raises(InputError, match="pairs.txt:2: no pair"):
-        read_pairs(path, folds=2)
-
-
-def test_a_plain_list_too_short_for_its_folds_is_refused(tmp_path):
-    with pytest.raises(InputError, match="too few pairs for 10 folds") as caught:
-        read_pairs(write(tmp_path, "a b 1\nc d 0\n"))
-    assert caught.value.found == "1 matched and 1 mismatched"
-
-
-def test_lists_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(InputError, match="none.txt: No such file"):
-        read_pairs(tmp_path / "none.txt")
-    with pytest.raises(InputError, match="pairs.txt is empty"):
-        read_pairs(write(tmp_path, "\n \n"))
-    (tmp_path / "bytes.txt").write_bytes(b"a b 1\n\xff\xfe b 1\n")
-    with pytest.raises(InputError, match="byte 6 is not UTF-8"):
-        read_pairs(tmp_path / "bytes.txt")
-
 
 CROPS = [
     f"x/{name}/{name}_{number:04d}.png"
@@ -175,3 +85,77 @@ def test_people_in_two_folds_are_noticed(tmp_path):
     text = LFW_LIKE.replace("Di\t1", "Ann\t1")
     pairs = locate(read_pairs(write(tmp_path, text)), CROPS, people)
     assert (pairs.shared, pairs.rule[-1]) == (True, "The folds share people.")
+
+
+# Six pairs, of which the first three are matched.
+SIX = "a/1 a/2 1\nb/1 b/2 1\nc/1 c/2 1\na/1 b/1 0\nb/1 c/1 0\na/2 c/2 0\n"
+SIX_PATHS = [f"{person}/{k}.png" for person in "abc" for k in (1, 2)]
+SIX_PEOPLE = np.repeat([7, 3, 5], 2)
+
+
+def found(tmp_path, text, people=SIX_PEOPLE, paths=SIX_PATHS):
+    return " ".join(locate(read_pairs(write(tmp_path, text), 2), paths, people).rule)
+
+
+@pytest.mark.parametrize("people", [SIX_PEOPLE, None])
+def test_labels_that_agree_with_the_identities_are_not_spoken_of(tmp_path, people):
+    assert "contradict" not in found(tmp_path, SIX, people)
+
+
+FLIPPED = SIX.replace(" 1\n", " x\n").replace(" 0\n", " 1\n").replace(" x\n", " 0\n")
+
+
+def test_flipped_labels_are_refused(tmp_path):
+    with pytest.raises(InputError, match="labels contradict the identities") as caught:
+        found(tmp_path, FLIPPED)
+    assert "in 6 of 6 pairs, the first in line 1: a/1.png and a/2.png" in caught.value.found
+    assert "other way round" in caught.value.hint
+
+
+def test_flipped_labels_are_told_where_only_the_folders_tell(tmp_path):
+    said = found(tmp_path, FLIPPED, None)
+    assert "labels contradict the identities" in said and "the images' folders" in said
+
+
+def test_one_contradiction_is_told_with_its_line(tmp_path):
+    text = SIX.replace("a/1 b/1 0", "a/1 b/1 1")
+    said = found(tmp_path, text)
+    assert (
+        "labels contradict the identities" in said
+        and "in 1 of 6 pairs, the first in line 4" in said
+    )
+
+
+def test_folders_of_days_are_not_taken_for_people(tmp_path):
+    """A fold of pairs within a day and one between days, of both kinds: they tell nothing."""
+    paths = [f"{day}/{person}{k}.png" for person in "abc" for k, day in ((1, "mon"), (2, "tue"))]
+    text = SIX.replace("/", "") + "a1 b2 0\nb1 c2 0\n"
+    assert "contradict" not in found(tmp_path, text, None, [*paths, "wed/d1.png"])
+
+
+@pytest.mark.parametrize("folders", ["left right", "all all", ". ."])
+def test_folders_that_are_no_people_are_not_taken_for_them(tmp_path, folders):
+    one, other = folders.split()
+    paths = [f"{folder}/{p}{k}.png" for p in "abc" for k, folder in ((1, one), (2, other))]
+    text = SIX.replace("/", "")
+    assert "contradict" not in found(tmp_path, text, None, paths)
+
+
+def test_pairs_of_an_image_with_itself_and_repeated_ones_are_told(tmp_path):
+    said = found(tmp_path, SIX + "a/1 a/1 1\na/2 a/1 1\nc/1 b/1 0\n")
+    assert "1 pair of an image with itself, the first in line 7." in said
+    assert "2 pairs repeated, the first in line 8, which stands in line 1 already." in said
+    assert "as matched and as mismatched" not in said
+    said = found(tmp_path, SIX + "a/2 a/1 0\n")
+    assert "line 7 stands as matched and as mismatched, the other time in line 1" in said
+
+
+def test_backslashes_in_a_list_of_pairs_are_slashes(tmp_path):
+    named = read_pairs(write(tmp_path, SIX.replace("/", "\\")), 2)
+    assert locate(named, SIX_PATHS).left.tolist() == [0, 2, 4, 0, 2, 1]
+    assert locate(named, [f"x/{path}" for path in SIX_PATHS]).left.tolist() == [0, 2, 4, 0, 2, 1]
+    whole = SIX.replace("/", "\\").replace(" 0\n", ".png 0\n").replace(" 1\n", ".png 1\n")
+    named = read_pairs(
+        write(tmp_path, whole.replace("\\1 ", "\\1.png ").replace("2 ", "2.png ")), 2
+    )
+    assert locate(named, [*SIX_PATHS, "x/a/1.png"]).left.tolist() == [0, 2, 4, 0, 2, 1]

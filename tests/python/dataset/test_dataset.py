@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import cv2
@@ -111,11 +112,25 @@ def test_lists_of_names_with_spaces_and_accents_can_be_read_back(tmp_path):
     assert run(tmp_path / "in", tmp_path / "out", "--holdout", 1) == 0
     seen = []
     for split in ("train", "test"):
-        paths, labels = read_image_list(tmp_path / "out" / f"{split}.txt")
+        images = read_image_list(tmp_path / "out" / f"{split}.txt")
+        paths, labels = images.paths, images.labels
         assert all((tmp_path / "in" / path).is_file() for path in paths)
         assert sorted(set(labels)) == list(range(len(set(labels))))
         seen += [path.split("/")[0] for path in paths[::2]]
     assert sorted(seen) == sorted(names)
+
+
+@pytest.mark.parametrize("place", ["{}/1.png", "s0/{}.png", "s0/{}/1.png"])
+def test_names_that_are_not_utf_8_are_told_with_the_fix(tmp_path, capsys, place):
+    people(tmp_path / "in", 3)
+    path = os.path.join(os.fsencode(tmp_path / "in"), place.format("李").encode("gbk"))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    for copy in (path, path.replace(b".png", b"2.png")):
+        with open(copy, "wb") as file:
+            file.write((tmp_path / "in/s0/0.png").read_bytes())
+    assert run(tmp_path / "in", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert "not UTF-8" in said and "convmv" in said and not (tmp_path / "out").exists()
 
 
 def test_identities_name_the_label_and_split_of_everyone(tmp_path):
@@ -125,7 +140,8 @@ def test_identities_name_the_label_and_split_of_everyone(tmp_path):
     rows = [line.split("\t") for line in text.splitlines()]
     assert len(rows) == 8 and [split for _, split, _ in rows] == ["train"] * 6 + ["test"] * 2
     for label, split, name in rows:
-        paths, labels = read_image_list(tmp_path / "out" / f"{split}.txt")
+        images = read_image_list(tmp_path / "out" / f"{split}.txt")
+        paths, labels = images.paths, images.labels
         assert {path.split("/")[0] for path, at in zip(paths, labels) if at == int(label)} == {name}
 
 
@@ -145,7 +161,7 @@ def test_without_a_holdout_an_old_test_list_goes(tmp_path, capsys):
     assert run(tmp_path / "in", tmp_path / "out", "--holdout", 0) == 0
     assert not (tmp_path / "out" / "test.txt").exists()
     assert "test.txt" not in capsys.readouterr().out
-    assert len(read_image_list(tmp_path / "out" / "train.txt")[0]) == 12
+    assert len(read_image_list(tmp_path / "out" / "train.txt").paths) == 12
 
 
 def test_people_with_few_images_are_left_out_and_named(tmp_path, capsys):
@@ -217,7 +233,7 @@ def test_grey_images_of_other_sizes_are_fine(tmp_path):
             grey = np.full((20 + number, 10 + image), 9, np.uint8)
             cv2.imwrite(str(tmp_path / "in" / str(number) / f"{image}.pgm"), grey)
     assert run(tmp_path / "in", tmp_path / "out", "--holdout", 2) == 0
-    assert len(read_image_list(tmp_path / "out" / "train.txt")[0]) == 4
+    assert len(read_image_list(tmp_path / "out" / "train.txt").paths) == 4
 
 
 def test_forty_photographed_people_split_into_thirty_and_ten(tmp_path):
@@ -226,7 +242,8 @@ def test_forty_photographed_people_split_into_thirty_and_ten(tmp_path):
         pytest.skip("no ../shared/data/att_faces beside this checkout")
     assert run(folder, tmp_path, "--holdout", 10) == 0
     for split, count in (("train", 30), ("test", 10)):
-        paths, labels = read_image_list(tmp_path / f"{split}.txt")
+        images = read_image_list(tmp_path / f"{split}.txt")
+        paths, labels = images.paths, images.labels
         assert len(paths) == 10 * count and len(set(labels)) == count
 
 

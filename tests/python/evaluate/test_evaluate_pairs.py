@@ -164,6 +164,37 @@ def test_listed_pairs_are_scored_without_labels():
     assert run["tar_interval_95"] == {}
 
 
+def test_listed_pairs_are_read_in_their_encoding():
+    matrix, paths, labels = faces()
+    paths = [path.replace("person", "张") for path in paths]
+    save("f", matrix, paths, labels)
+    write_pairs(paths, labels)
+    text = Path("pairs.txt").read_text(encoding="utf-8")
+    Path("pairs.txt").write_bytes(text.encode("gbk"))
+    command = ["pairs", "f.npy", "--pairs", "pairs.txt", "--out", "out"]
+    with pytest.raises(InputError, match="pairs.txt:1: not UTF-8; looks like GBK"):
+        main(command)
+    main([*command, "--encoding", "gbk"])
+    assert report()["runs"]["f"]["pairs"]["accuracy"] == {"matched": 40, "mismatched": 40}
+
+
+def test_labels_of_pairs_that_contradict_the_identities_are_told(capsys):
+    matrix, paths, labels = faces()
+    save("f", matrix, paths, labels)
+    write_pairs(paths, labels)
+    text = Path("pairs.txt").read_text(encoding="utf-8")
+    command = ["pairs", "f.npy", "--pairs", "pairs.txt", "--out", "out"]
+    Path("pairs.txt").write_text(text.replace("\t1\n", "\t0\n", 1), encoding="utf-8")
+    main(command)
+    told = "The pairs' labels contradict the identities"
+    assert f"{told}, which are the images' labels, in 1 of 80 pairs" in capsys.readouterr().out
+    assert any(told in rule for rule in report()["protocol"]["rules"])
+    flipped = "".join(line[:-2] + "10"[int(line[-2])] + "\n" for line in text.splitlines(True))
+    Path("pairs.txt").write_text(flipped, encoding="utf-8")
+    with pytest.raises(InputError, match="labels contradict the identities"):
+        main(command)
+
+
 def test_missing_images_stop_the_run_unless_allowed(capsys):
     matrix, paths, labels = faces()
     write_pairs(paths, labels)

@@ -451,7 +451,10 @@ def test_weights_of_a_diverged_run_are_refused(extraction):
     [
         (None, "cannot read the list train.txt"),
         ("", "the list train.txt is empty"),
-        ("0.png 0\n1.png 1\n0.png 0\n", "names 0.png 2 times"),
+        ("0.png 0\n1.png 1\n0.png 2\n", "train.txt:3: an image with two labels"),
+        ("0.png 0\n1.png 1\n0.png 1\n2.png 0\n", "train.txt:3: an image with two labels"),
+        ("0.png\n1.png 1\n2.png 2\n", "train.txt:1: this line has no label"),
+        ("0.png 0 0.5\n", "train.txt:1: 2 labels"),
     ],
 )
 def test_an_unusable_list_is_refused(extraction, content, complaint):
@@ -459,6 +462,58 @@ def test_an_unusable_list_is_refused(extraction, content, complaint):
     path.unlink() if content is None else path.write_text(content)
     done = extraction.run()
     assert done.returncode == 2 and complaint in done.stderr
+
+
+def test_a_list_in_another_form_gives_the_same_features(extraction):
+    text = "".join(f"{n % 6}.0\t.\\{n}.png \r\n\r\n" for n in range(60))
+    (extraction.folder / "dialect.txt").write_bytes(text.encode("utf-16"))
+    plain, other = extraction.features(), extraction.features(list_="dialect.txt", out="other")
+    assert (plain.paths, plain.labels.tolist()) == (other.paths, other.labels.tolist())
+    np.testing.assert_array_equal(plain.matrix, other.matrix)
+
+
+def test_an_image_that_is_listed_again_is_extracted_once(extraction):
+    text = "3.png 3\n1.png 1\n3.png 3\n./3.png 3\n2.png 2\n"
+    (extraction.folder / "again.txt").write_text(text)
+    done = extraction.run(list_="again.txt")
+    assert "again.txt: 5 lines, 3 images: each is extracted once" in done.stderr
+    features = load_features(extraction.folder / "out")
+    assert (features.paths, features.labels.tolist()) == (["3.png", "1.png", "2.png"], [3, 1, 2])
+    summary = json.loads((extraction.folder / "out.json").read_text())
+    assert (summary["lines"], summary["images"]) == (5, 3)
+
+
+def test_a_list_of_pairs_in_two_lines_gives_features_that_its_pairs_are_found_in(extraction):
+    from amcaffe.data.pair_lists import read_pairs
+    from amcaffe.data.pairs import locate
+
+    text = "0.png 1\n6.png 1\n0.png 0\n7.png 0\n1.png 1\n7.png 1\n1.png 0\n6.png 0\n"
+    (extraction.folder / "pairs.txt").write_text(text)
+    done = extraction.run(list_="pairs.txt")
+    assert done.returncode == 0 and "8 lines, 4 images" in done.stderr
+    assert "labels left out: they are pairs'" in done.stderr
+    features = load_features(extraction.folder / "out")
+    assert features.labels is None
+    pairs = locate(read_pairs(extraction.folder / "pairs.txt", 2), features.paths)
+    assert pairs.left.tolist() == [0, 0, 3, 3] and pairs.right.tolist() == [1, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "text, labels",
+    [
+        ("0.png 1\n1.png 1\n0.png 1\n2.png 1\n3.png 0\n4.png 0\n", None),
+        ("0.png -1\n1.png -1\n0.png 1\n2.png 1\n", None),
+        ("0.png 1\n1.png 1\n2.png 0\n3.png 0\n", [1, 1, 0, 0]),
+        ("0.png 1\n1.png 0\n0.png 1\n3.png 0\n", [1, 0, 0]),
+        ("0.png 2\n1.png 2\n0.png 2\n3.png 2\n", [2, 2, 2]),
+    ],
+)
+def test_labels_of_pairs_are_not_taken_for_people(tmp_path, text, labels):
+    from amcaffe.extract.listed import listed_images
+
+    (tmp_path / "l").write_text(text)
+    found = listed_images(tmp_path / "l", "", None).labels
+    assert found is labels if labels is None else found.tolist() == labels
 
 
 def test_a_training_net_is_refused(extraction):

@@ -18,12 +18,36 @@ def check(tiny_faces, monkeypatch):
 
     monkeypatch.chdir(tiny_faces.folder)
 
-    def run(path="net/face_train_test_softmax.prototxt"):
+    def run(path="net/face_train_test_softmax.prototxt", **options):
         net = reading.read_net(path)
         layers = reading.layers_in(net, reading.TRAIN)
-        return check_data(path, layers, remember="checked.json")
+        return check_data(path, layers, remember="checked.json", **options)
 
     return run
+
+
+def as_named(tiny_faces, form, encoding="utf-8"):
+    """Write the list with each line as form(name, label) has it."""
+    pairs = [line.split(" ") for line in tiny_faces.list.read_text().splitlines()]
+    tiny_faces.list.write_bytes("".join(form(*pair) for pair in pairs).encode(encoding))
+
+
+# Forms that ImageData reads otherwise, or not at all.
+FOREIGN = {
+    "commas": lambda name, label: f"{name},{label}\n",
+    "tabs": lambda name, label: f"{name}\t{label}\r\n",
+    "two blanks": lambda name, label: f"{name}  {label}\n",
+    "a blank at the end": lambda name, label: f"{name} {label} \n",
+    "blank lines": lambda name, label: f"{name} {label}\n\n",
+    "comments": lambda name, label: f"# {label}\n{name} {label}\n",
+    "labels first": lambda name, label: f"{label} {name}\n",
+    "backslashes": lambda name, label: f".\\{name} {label}\n",
+    "a mark on each line": lambda name, label: f"\ufeff{name} {label}\n",
+}
+OWN = {
+    "as it is": lambda name, label: f"{name} {label}\n",
+    "CR LF": lambda name, label: f"{name} {label}\r\n",
+}
 
 
 def refusal(check):
@@ -51,10 +75,6 @@ def test_a_good_list_is_counted(check):
             "line 61: label -1 is negative, and layer softmax_loss (SoftmaxWithLoss) "
             "does not leave its row out without loss_param { ignore_label: -1 }",
         ),
-        ("0.png 1.5", "line 61: '0.png 1.5' is not `path label`"),
-        ("0.png", "line 61: '0.png' is not `path label`"),
-        ("0.png\t1", "line 61: '0.png\\t1' is not `path label`"),
-        ("", "line 61: a blank line"),
         ("wide.png 1", "line 61: is 28x30, most images are 28x24"),
     ],
 )
@@ -71,6 +91,106 @@ def test_each_kind_of_bad_line_is_named(check, tiny_faces, line, complaint):
     tiny_faces.append(line)
     said = refusal(check)
     assert "train.txt: 1 of 61 lines" in said and complaint in said
+
+
+@pytest.mark.parametrize(
+    "line, complaint",
+    [
+        ("0.png 1.5", "train.txt:61: a label is a whole number"),
+        ("0.png", "train.txt:61: this line has no label, 60 others have one"),
+        ("0.png 1 0.5", "train.txt:61: 2 labels"),
+        ("0.png,1", "train.txt:61: a comma before the label"),
+        ("0.png 99999999999999999999", "train.txt:61: a label beyond 64 bits"),
+        ("0.png 4294967296", "line 61: label 4294967296 is beyond the 32 bits"),
+    ],
+)
+def test_a_line_that_extract_refuses_for_its_form_is_refused(check, tiny_faces, line, complaint):
+    tiny_faces.append(line)
+    assert complaint in refusal(check)
+
+
+def test_a_list_without_labels_is_refused(check, tiny_faces):
+    tiny_faces.list.write_text("0.png\n1.png\n")
+    assert "train.txt:1: a list without labels cannot be trained on" in refusal(check)
+
+
+@pytest.mark.parametrize("form", [*FOREIGN, *OWN])
+def test_a_list_in_another_form_is_counted_and_copied_for_caffe(check, tiny_faces, form):
+    from amcaffe.train.list_copies import ListCopies
+
+    plain = tiny_faces.list.read_bytes()
+    as_named(tiny_faces, FOREIGN.get(form) or OWN[form])
+    written = tiny_faces.list.read_bytes()
+    assert check(copies=ListCopies("out")) == 60
+    copies = {path.name: path.read_bytes() for path in (tiny_faces.folder / "out").rglob("*.txt")}
+    assert copies == ({"train.txt": plain} if form in FOREIGN else {})
+    assert tiny_faces.list.read_bytes() == written
+
+
+def test_a_list_in_another_encoding_is_copied_as_utf_8(check, tiny_faces):
+    from amcaffe.train.list_copies import ListCopies
+
+    (tiny_faces.folder / "img/0.png").rename(tiny_faces.folder / "img/张 三.png")
+    text = tiny_faces.list.read_text().replace("0.png", "张 三.png", 1)
+    tiny_faces.list.write_bytes(text.encode("gbk"))
+    assert "looks like GBK" in refusal(check)
+    assert check(encoding="gbk", copies=ListCopies("out")) == 60
+    assert (tiny_faces.folder / "out/for_caffe/train.txt").read_bytes() == text.encode()
+
+
+def test_training_runs_on_the_copy_and_the_net_stays_as_it_was(step, tiny_faces):
+    as_named(tiny_faces, FOREIGN["commas"])
+    tiny_faces.render(test_iter=1)
+    net = (tiny_faces.folder / "net/face_train_test_softmax.prototxt").read_bytes()
+    command = ("train", "--solver", tiny_faces.solver, "--out", "out", "--seed", 1)
+    done = step(*command, cwd=tiny_faces.folder)
+    assert done.returncode == 0, done.stderr
+    copy = "out/for_caffe/face_train_test_softmax.prototxt"
+    assert done.stderr.count("train.txt is not in the form that Caffe's ImageData reads") == 1
+    assert (tiny_faces.folder / "net/face_train_test_softmax.prototxt").read_bytes() == net
+    text = (tiny_faces.folder / copy).read_text()
+    assert text.count('source: "out/for_caffe/train.txt"') == 2
+    assert f'"{copy}"' in (tiny_faces.folder / "out/solver.prototxt").read_text()
+    tiny_faces.list.write_bytes((tiny_faces.folder / "out/for_caffe/train.txt").read_bytes())
+    plain = step(*command[:4], "plain", *command[5:], cwd=tiny_faces.folder)
+    assert plain.returncode == 0 and "for_caffe" not in plain.stderr
+    losses = [
+        [
+            line.split(",")[:2]
+            for line in (tiny_faces.folder / out / "metrics.csv").read_text().split()
+        ]
+        for out in ("out", "plain")
+    ]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    "change, classes, said",
+    [
+        (lambda label: label, 6, None),
+        (lambda label: label, 9, "6 labels for the net's 9 outputs: 3 have no image, the first 6"),
+        (lambda label: label + 1, 7, "labels do not begin at 0 but at 1"),
+        (
+            lambda label: 2 * label,
+            11,
+            "6 labels for the net's 11 outputs: 5 have no image, the first 1",
+        ),
+    ],
+)
+def test_labels_that_leave_outputs_alone_are_told(check, tiny_faces, capfd, change, classes, said):
+    as_named(tiny_faces, lambda name, label: f"{name} {change(int(label))}\n")
+    tiny_faces.render(classes=classes)
+    check()
+    err = capfd.readouterr().err
+    assert (f"warning: {said}" in err) if said else "warning" not in err
+    check(training=False)
+    assert "warning" not in capfd.readouterr().err
+
+
+def test_an_image_with_two_labels_is_told(check, tiny_faces, capfd):
+    tiny_faces.append("3.png 3\n3.png 5")
+    check()
+    assert "warning: 3.png has label 3 in line 4 and 5 in line 62" in capfd.readouterr().err
 
 
 def test_many_bad_lines_are_counted_and_the_first_named(check, tiny_faces):
