@@ -103,7 +103,7 @@ MUTATIONS = (
     ),
     mutation("nets/experiment.py", "INT32 >> (len(UNITS[self.depth]) - 1)", "INT32", _NUMBERS),
     mutation(
-        "nets/experiment.py",
+        "nets/text.py",
         'return struct.unpack("f", struct.pack("f", value))[0]',
         "return value",
         _NUMBERS,

@@ -4,6 +4,7 @@ from amcaffe import cli
 from amcaffe.data.lists import FORMS
 from amcaffe.extract.extraction import Options, extract
 from amcaffe.nets.mirror import MERGES
+from amcaffe.nets.net_input import FORM, OURS, STATED
 
 __all__ = ["Options", "extract", "main"]
 
@@ -18,11 +19,15 @@ def _parser():
         "extract",
         "Features of the images in LIST: OUT.npy, an N x D float32 matrix, OUT.txt, the list of\n"
         "its rows, a row an image, however often LIST names it, and OUT.json, how it was made.\n"
-        "Images are read as BGR, resized to the net's input where they differ, and given to the\n"
-        "net as (x - mean) * scale. Interrupted, the same command goes on where it was. Features\n"
-        "that stand at OUT are replaced when all are there; files that no extraction wrote are\n"
-        "not.\n\n"
-        + FORMS,
+        "Interrupted, the same command goes on where it was. Features that stand at OUT are\n"
+        "replaced when all are there; files that no extraction wrote are not.\n\n"
+        + FORMS
+        + "\nHow an image is made a net's input is said by the net's first line, for example\n"
+        f"`{STATED}{OURS}`, or else by --input {FORM}.\n"
+        "In this order: decoded as bgr, rgb or grey, resized bilinearly, cropped at the centre,\n"
+        "and each value in 0..255 given as (x - MEAN) * SCALE; MEAN may be one number a channel,\n"
+        "joined by `/`. Without resize and crop, an image of another size than the net's is\n"
+        "resized to it.",
         "python python/extract_features.py lfw/list.txt build/lfw --root lfw/ \\\n"
         "      --net prototxt/face_deploy.prototxt --weights build/casia/final.caffemodel",
     )
@@ -47,18 +52,10 @@ def _parser():
         help="leave the length of the merged features as it is",
     )
     parser.add_argument(
-        "--mean",
-        type=float,
-        default=128.0,
-        metavar="X",
-        help="subtracted from BGR values in 0..255 (default: 128)",
-    )
-    parser.add_argument(
-        "--scale",
-        type=float,
-        default=1 / 128,
-        metavar="X",
-        help="multiplied with the difference (default: 1/128)",
+        "--input",
+        metavar="TEXT",
+        help="how the net's input is made, where the net does not say: as above, for example "
+        "rgb,127.5,0.0078125",
     )
     parser.add_argument(
         "--batch", type=int, default=64, metavar="N", help="images a forward pass (default: 64)"

@@ -1,33 +1,31 @@
 """From a list of images to a feature file."""
 
-import collections
 import hashlib
 import json
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Optional
 
-import cv2
 import numpy as np
 
 from amcaffe.data.features import feature_paths, save_features
 from amcaffe.data.files import sha256_of
-from amcaffe.data.images import ImageError, check_images, read_image, thread_count
+from amcaffe.data.images import check_images
 from amcaffe.data.outputs import claimed_stem
 from amcaffe.data.visible import shown
 from amcaffe.errors import InputError
+from amcaffe.extract.batches import Batches
 from amcaffe.extract.listed import listed_images
 from amcaffe.extract.partial import Partial
 from amcaffe.host.caffe_log import caffe_log, is_failed_check
 from amcaffe.host.pycaffe import import_caffe, use_device
 from amcaffe.nets.deploy import Network
 from amcaffe.nets.mirror import normalize
+from amcaffe.nets.net_input import chosen_input
 from amcaffe.progress import Progress
 
-_AHEAD = 4  # batches read before the net asks for them
 _SAVE_SECONDS = 5.0
 _SHOWN = 5
 _WRITTEN = (".npy", ".txt", ".json", ".unreadable.txt", ".partial.json")
@@ -46,8 +44,7 @@ class Options:
     blob: str = "fc5"
     mirror: Optional[str] = None
     normalize: bool = True
-    mean: float = 128.0
-    scale: float = 1 / 128
+    input: Optional[str] = None
     batch: int = 64
     gpu: Optional[int] = None
     strict: bool = False
@@ -72,8 +69,6 @@ def _extract(options, stem, claim):
     if options.batch < 1:
         raise InputError("--batch must be 1 or more", found=str(options.batch))
     paths = [str(Path(options.root) / name) for name in names]
-    if options.strict:
-        _refuse_unreadable(options.image_list, paths)
     claim.spare([options.image_list, options.net, options.weights, *paths])
     _refuse_foreign(stem)
     caffe = import_caffe()
@@ -82,15 +77,19 @@ def _extract(options, stem, claim):
         try:
             device = use_device(caffe, options.gpu)
             network = Network(caffe, options.net, options.weights, options.blob, options.mirror)
+            net_input, said_by = chosen_input(options.net, options.input)
+            fitted = net_input.fitted(said_by, options.net, network.shape)
+            if options.strict:
+                _refuse_unreadable(options.image_list, paths, fitted)
             partial = Partial(stem, (len(names), network.dim), _signature(options, paths))
             try:
-                _run(network, partial, paths, options)
+                _run(network, fitted, partial, paths, options)
             finally:
                 partial.save()
         finally:
             if not is_failed_check(sys.exc_info()[1]):
                 log.unlink()  # it is of use, and stays, where Caffe stops by itself
-    summary = _finish(stem, partial, listed, network, options, device, caffe)
+    summary = _finish(stem, partial, listed, network, net_input, options, device, caffe)
     partial.remove()
     return summary
 
@@ -114,11 +113,14 @@ def _refuse_foreign(stem):
         )
 
 
-def _refuse_unreadable(image_list, paths):
-    _, problems = check_images(paths)
+def _refuse_unreadable(image_list, paths, net_input):
+    sizes, problems = check_images(paths, color=net_input.channels == 3)
+    unread = {row for row, _ in problems}
+    small = [(row, net_input.too_small(size)) for row, size in enumerate(sizes.tolist())]
+    problems += [(row, reason) for row, reason in small if reason and row not in unread]
     if problems:
         raise InputError(
-            f"{image_list}: {len(problems)} of {len(paths)} images cannot be read (--strict)",
+            f"{image_list}: {len(problems)} of {len(paths)} images cannot be used (--strict)",
             found=_first(f"{shown(paths[row])}: {reason}" for row, reason in problems),
             hint="mend or remove them, or leave out --strict to go on without them",
         )
@@ -134,7 +136,7 @@ def _signature(options, paths):
     return digest.hexdigest()
 
 
-def _run(network, partial, paths, options):
+def _run(network, net_input, partial, paths, options):
     """Fill the rows of `partial` that are not done."""
     if partial.done:
         print(f"amcaffe extract: going on after {partial.done} images", file=sys.stderr)
@@ -142,7 +144,7 @@ def _run(network, partial, paths, options):
     began, before = time.perf_counter(), partial.seconds
     saved = began
     with (
-        _batches(paths, partial.done, options, network) as batches,
+        Batches(paths, partial.done, options.batch, net_input) as batches,
         Progress("extracting", len(paths), "img", initial=partial.done) as bar,
     ):
         for rows, images, problems, other_size in batches:
@@ -150,7 +152,7 @@ def _run(network, partial, paths, options):
                 resized = other_size
                 bar.say(
                     f"amcaffe extract: {other_size[0]} is {other_size[1]}x{other_size[2]}: it, and "
-                    f"others like it, are resized to {network.height}x{network.width} "
+                    f"others like it, are resized to {network.shape[1]}x{network.shape[2]} "
                     "(height x width)"
                 )
             readable = [row for row in rows if row not in problems]
@@ -170,57 +172,6 @@ def _run(network, partial, paths, options):
             bar.update(len(rows))
 
 
-class _batches:
-    """Iterate over (rows, images, problems, other size), read by threads ahead of the net."""
-
-    def __init__(self, paths, start, options, network):
-        self._paths, self._options, self._network = paths, options, network
-        self._rows = [
-            range(row, min(row + options.batch, len(paths)))
-            for row in range(start, len(paths), options.batch)
-        ]
-        self._pool = ThreadPoolExecutor(thread_count())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._pool.shutdown(cancel_futures=True)
-
-    def __iter__(self):
-        waiting = collections.deque()
-        for rows in self._rows:
-            waiting.append((rows, [self._pool.submit(self._read, row) for row in rows]))
-            if len(waiting) > _AHEAD:
-                yield self._take(*waiting.popleft())
-        while waiting:
-            yield self._take(*waiting.popleft())
-
-    def _read(self, row):
-        """(float32 CHW, its file's height and width), or the reason why not."""
-        try:
-            image = read_image(self._paths[row])
-        except ImageError as error:
-            return str(error)
-        size = image.shape[:2]
-        if size != (self._network.height, self._network.width):
-            image = cv2.resize(image, (self._network.width, self._network.height))
-        pixels = (image.astype(np.float32) - self._options.mean) * self._options.scale
-        return pixels.transpose(2, 0, 1), size
-
-    def _take(self, rows, futures):
-        images, problems, other_size = [], {}, None
-        for row, future in zip(rows, futures):
-            result = future.result()
-            if isinstance(result, str):
-                problems[row] = result
-                continue
-            images.append(result[0])
-            if result[1] != (self._network.height, self._network.width) and other_size is None:
-                other_size = (self._paths[row], *result[1])
-        return rows, np.stack(images) if images else None, problems, other_size
-
-
 def _refuse_not_finite(features, paths, weights):
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
@@ -230,7 +181,7 @@ def _refuse_not_finite(features, paths, weights):
         )
 
 
-def _finish(stem, partial, listed, network, options, device, caffe):
+def _finish(stem, partial, listed, network, net_input, options, device, caffe):
     """Write the files, the matrix last, and say so."""
     names, labels = listed.names, listed.labels
     report = Path(f"{stem}.unreadable.txt")
@@ -254,13 +205,8 @@ def _finish(stem, partial, listed, network, options, device, caffe):
         "blob": options.blob,
         "mirror": network.mirror,
         "normalized": options.normalize,
-        "preprocessing": {
-            "channels": "BGR",
-            "mean": options.mean,
-            "scale": options.scale,
-            "height": network.height,
-            "width": network.width,
-        },
+        "input": str(net_input),
+        "input_shape": list(network.shape),
         "list": options.image_list,
         "root": options.root,
         "net": options.net,

@@ -19,7 +19,7 @@ class Network:
         net, weights, blob: file, file, name.
         mirror: of mirror.MERGES, or None: sum, or whatever the net itself does.
     Attributes:
-        height, width: of its input in pixels. dim: of the merged features.
+        shape: (channels, height, width) of its input, 1 channel or 3. dim: of the merged features.
         mirror: what is done; "net" where the blob lies after the net's own merge.
     Raises: InputError: from the constructor, on anything that does not fit together.
     """
@@ -37,20 +37,14 @@ class Network:
         self._blob = blob
         self._input = self._net.inputs[0]
         shape = self._net.blobs[self._input].data.shape
-        if len(shape) != 4 or shape[1] != 3:
-            raise InputError(
-                f"{net}: the input {self._input} is not of colour images",
-                found=" x ".join(map(str, shape)),
-                expected="N x 3 x height x width",
-            )
-        self.height, self.width = shape[2:]
+        self.shape = _image_shape(net, self._input, shape)
         self._flips = any(layer.type == "Flip" for layer in part.layer)
         self.mirror = self._merge_of(net, mirror)
-        self.dim = self(np.zeros((1, 3, self.height, self.width), np.float32)).shape[1]
+        self.dim = self(np.zeros((1, *self.shape), np.float32)).shape[1]
 
     def _merge_of(self, net, mirror):
         """Which merge is ours, by how many rows the blob has for two images."""
-        rows = len(self._forward(np.zeros((2, 3, self.height, self.width), np.float32)))
+        rows = len(self._forward(np.zeros((2, *self.shape), np.float32)))
         self._doubled = self._flips and rows == 4
         if not self._doubled and rows != 2:
             raise InputError(
@@ -68,7 +62,7 @@ class Network:
         return mirror or "sum"
 
     def __call__(self, batch):
-        """(N, 3, height, width) float32 -> (N, dim) float32, not normalised."""
+        """(N, *shape) float32 -> (N, dim) float32, not normalised."""
         rows, count = self._forward(batch), len(batch)
         if self._doubled:
             return merge(rows[:count], rows[count:], self.mirror)
@@ -85,6 +79,44 @@ class Network:
         self._net.forward()
         rows = self._net.blobs[self._blob].data
         return rows.reshape(len(rows), -1).copy()
+
+
+def input_shape(path):
+    """(channels, height, width) of a deploy net's one input, 1 channel or 3.
+
+    Raises: InputError: the net cannot be read, has another source than Input layers, or not one
+        input of images.
+    """
+    net = read_net(path)
+    layers = layers_in(net, TEST)
+    # The two forms before there were Input layers: a message each, or four numbers each.
+    four = [net.input_dim[at : at + 4] for at in range(0, len(net.input_dim), 4)]
+    shapes = list(zip(net.input, [*(shape.dim for shape in net.input_shape), *four]))
+    for layer in layers:
+        if layer.type == "Input":
+            own = [shape.dim for shape in layer.input_param.shape]
+            shapes += zip(layer.top, own * len(layer.top) if len(own) == 1 else own)
+    others = [layer for layer in layers if not layer.bottom and layer.type != "Input"]
+    if len(shapes) != 1 or others:
+        raise InputError(
+            f"{path} does not begin with one input of images",
+            found=", ".join(
+                [name for name, _ in shapes] + [f"{layer.name} ({layer.type})" for layer in others]
+            )
+            or "none",
+            expected="a deploy net, whose only source is an Input layer",
+        )
+    return _image_shape(path, *shapes[0])
+
+
+def _image_shape(net, name, shape):
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        raise InputError(
+            f"{net}: the input {name} is not of images",
+            found=" x ".join(map(str, shape)),
+            expected="N x 3 x height x width, or N x 1 of grey ones",
+        )
+    return tuple(shape[1:])
 
 
 def _part_for(caffe, path, blob):

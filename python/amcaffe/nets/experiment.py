@@ -3,11 +3,12 @@
 import math
 import numbers
 import os
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from amcaffe.errors import InputError
+from amcaffe.nets.net_input import OURS
+from amcaffe.nets.text import as_float32
 
 # Residual units after the first convolution of each of the four stages
 # (SphereFace, Liu et al., CVPR 2017, table 2). Depth counts convolutions.
@@ -54,7 +55,7 @@ class Experiment:
         up to which the cosines are kept for the backward pass.
     source, val: image lists, or LMDB folders. root: folder that the lists' paths start from.
     resize: scale images to `size` as they are read (image lists only).
-    mean: subtracted from each BGR value in 0..255, the difference divided by 128.
+    mean: subtracted from each BGR value in 0..255, the difference divided by 128: `net_input`.
     test_iter: test batches of 32 every test_interval iterations; 0 tests never, and
         needs no val.
     max_iter: None: MAX_ITER, or A-Softmax's own.
@@ -84,7 +85,7 @@ class Experiment:
     val: str = "data/casia/val.txt"
     root: str = "data/casia/"
     resize: bool = False
-    mean: float = 128.0
+    mean: float = OURS.means[0]
     mirror: bool = True
     batch: int = 256
     iter_size: int = 1
@@ -131,7 +132,7 @@ class Experiment:
         )
         for names, rule, holds in FLOATS:
             for name in names:
-                need(holds(_as_float32(getattr(self, name))), name, f"{rule}, as a 32-bit float")
+                need(holds(as_float32(getattr(self, name))), name, f"{rule}, as a 32-bit float")
         need(self.backend in BACKENDS, "backend", f"one of {_listed(BACKENDS)}")
         for name in ("source", "val", "root", "snapshot_prefix"):
             need("\n" not in getattr(self, name), name, "one line")
@@ -141,18 +142,15 @@ class Experiment:
             "what file names begin with, and not a folder's name alone",
         )
 
+    @property
+    def net_input(self):
+        """NetInput of training and deploy net alike."""
+        return replace(OURS, means=(self.mean,), resize=self.size if self.resize else None)
+
 
 def _whole(value, least=1, most=INT32):
     integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return integer and least <= value <= most
-
-
-def _as_float32(value):
-    """A number as a float field holds it; NaN, of which no rule is true, where it cannot."""
-    try:
-        return struct.unpack("f", struct.pack("f", value))[0]
-    except (OverflowError, struct.error):
-        return math.nan
 
 
 def _listed(values):

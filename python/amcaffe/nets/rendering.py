@@ -7,13 +7,15 @@ from pathlib import Path
 from amcaffe.errors import InputError
 from amcaffe.nets import sphereface, text
 from amcaffe.nets.experiment import Experiment
+from amcaffe.nets.net_input import STATED
 from amcaffe.nets.solver import solver
 
 DEFAULT_MARGINS = (
     "softmax", "normface", "am-softmax", "arcface", "combined", "am-softmax-wo-fn", "a-softmax",
     "am-softmax-fused",
 )  # fmt: skip
-RENDERED_BY = "# rendered by: "  # begins each file; the command follows
+RENDERED_BY = "# rendered by: "  # in each file's first lines; the command follows
+DEPLOY_NET, _TRAINING_NET = "face_deploy.prototxt", "face_train_test"
 
 
 def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
@@ -33,7 +35,7 @@ def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
     files = {}
     for margin in margins:
         suffix = _suffix(margin)
-        net = f"face_train_test{suffix}.prototxt"
+        net = f"{_TRAINING_NET}{suffix}.prototxt"
         files[f"face_solver{suffix}.prototxt"] = solver(
             experiment,
             margin,
@@ -41,8 +43,17 @@ def render_files(experiment, out="prototxt", margins=DEFAULT_MARGINS):
             experiment.snapshot_prefix + suffix,
         )
         files[net] = sphereface.train_test_net(experiment, margin)
-    files["face_deploy.prototxt"] = sphereface.deploy_net(experiment)
-    return {name: first + text.render(fields) for name, fields in files.items()}
+    files[DEPLOY_NET] = sphereface.deploy_net(experiment)
+    texts = {name: first + text.render(fields) for name, fields in files.items()}
+    texts[DEPLOY_NET] = f"{STATED}{experiment.net_input}\n" + texts[DEPLOY_NET]
+    return texts
+
+
+def deploy_net_of(training_net):
+    """The deploy net that was rendered beside a training net: a path, or None where none is."""
+    path = Path(training_net)
+    deploy = path.with_name(DEPLOY_NET)
+    return deploy if path.name.startswith(_TRAINING_NET) and deploy.is_file() else None
 
 
 def command(experiment, out, margins):

@@ -10,7 +10,6 @@ from amcaffe.nets.experiment import UNITS
 from amcaffe.nets.parts import BIAS, GAUSSIAN, NO_BIAS, WEIGHT, XAVIER, ZERO, layer
 from amcaffe.nets.text import Token
 
-PIXEL_SCALE = 0.0078125  # 1 / 128
 TEST_BATCH = 32
 
 
@@ -77,7 +76,7 @@ def _data(experiment, phase):
         "transform_param",
         [
             ("mean_value", e.mean),
-            ("scale", PIXEL_SCALE),
+            ("scale", e.net_input.scale),
             ("mirror", e.mirror and training),
         ],
     )

@@ -1,10 +1,20 @@
 """Protobuf text format, written from ordered (field, value) pairs. No protobuf needed."""
 
+import math
+import struct
 from numbers import Integral
 
 
 class Token(str):
     """A value written without quotes: an enum's name."""
+
+
+def as_float32(value):
+    """A number as a float field holds it; NaN, of which no rule is true, where it cannot."""
+    try:
+        return struct.unpack("f", struct.pack("f", value))[0]
+    except (OverflowError, struct.error):
+        return math.nan
 
 
 def render(fields, depth=0):

@@ -1,5 +1,7 @@
 """Putting rendered files into a folder, where other files may bear their names."""
 
+import itertools
+
 from amcaffe.data.files import atomic_set
 from amcaffe.data.outputs import claimed_folder
 from amcaffe.errors import InputError
@@ -9,8 +11,8 @@ from amcaffe.nets.rendering import RENDERED_BY
 def place(files, folder, overwrite=False):
     """Write all files, or none.
 
-    One that is there already is left alone if it holds the same, but for the command in its
-    first line: that of another head's solver renders the same deploy net.
+    One that is there already is left alone if it holds the same, but for the command in one of
+    its first lines: that of another head's solver renders the same deploy net.
 
     Args:
         files: {name: text}, of nets.rendering.render_files.
@@ -65,16 +67,22 @@ def _refuse_losses(files, standing, folder):
 
 
 def _maker(old, new):
-    """What made a file, by its first line."""
-    first = old.partition("\n")[0]
-    if not first.startswith(RENDERED_BY):
+    """What made a file, by the line that says so."""
+    line = _rendered_by(old)
+    if line is None:
         return "not rendered by amcaffe"
-    if first == new.partition("\n")[0]:
+    if line == _rendered_by(new):
         return "rendered by this very command, and edited since, or by another version of amcaffe"
-    return f"rendered by `{first[len(RENDERED_BY) :]}`"
+    return f"rendered by `{line[len(RENDERED_BY) :]}`"
 
 
 def _body(text):
-    """The text without a first line of ours."""
-    first, _, rest = text.partition("\n")
-    return rest if first.startswith(RENDERED_BY) else text
+    """The text without the line that names its command."""
+    line = _rendered_by(text)
+    return text if line is None else text.replace(f"{line}\n", "", 1)
+
+
+def _rendered_by(text):
+    """The line that names a text's command, of the comments that it begins with, or None."""
+    comments = itertools.takewhile(lambda line: line.startswith("#"), text.split("\n"))
+    return next((line for line in comments if line.startswith(RENDERED_BY)), None)

@@ -53,4 +53,10 @@ def _parser():
         help="default: the solver's random_seed, without one a new one each run",
     )
     cli.add_encoding(parser)
+    parser.add_argument(
+        "--deploy",
+        metavar="FILE",
+        help="deploy net that the training images have to suit: their size, and the input that its "
+        "first line states (default: the one that was rendered beside the training net)",
+    )
     return parser

@@ -36,7 +36,7 @@ def nets_of(parameters, path):
 
 def inputs_of(nets, options):
     """Paths of the files that a training reads, as far as the solver and its nets name them."""
-    read = [options.solver, options.weights]
+    read = [options.solver, options.weights, options.deploy]
     for path, _, layers in nets:
         read.append(path)
         for layer in layers:

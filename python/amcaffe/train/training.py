@@ -23,6 +23,7 @@ from amcaffe.progress import Progress
 from amcaffe.train import snapshots
 from amcaffe.train.columns import read_column, test_columns, training_columns
 from amcaffe.train.data_check import check_data
+from amcaffe.train.input_check import TrainingInput
 from amcaffe.train.layer_times import LayerTimes
 from amcaffe.train.list_copies import ListCopies
 from amcaffe.train.snapshots import FINAL, REPORT
@@ -51,6 +52,7 @@ class Options:
     iterations: Optional[int] = None
     seed: Optional[int] = None
     encoding: Optional[str] = None
+    deploy: Optional[str] = None
 
 
 class _Stopped(Exception):
@@ -89,6 +91,7 @@ def _train(options, claim):
         read_weights(options.weights)  # a bad file is met before hours of checking
     for path, net, layers in nets:
         check_layers(caffe, path, net, layers)
+    made = TrainingInput(nets[0][0], nets[0][2], options.deploy)
     advice = f"mend that; then --resume goes on in {out}"
     # From the loop on, signals are handled here, until the log is closed too.
     with contextlib.ExitStack() as signals, caffe_log(out / "caffe.log", "train", advice):
@@ -106,19 +109,21 @@ def _train(options, claim):
         if parameters.random_seed >= 0:
             caffe.set_random_seed(parameters.random_seed)
         solver = caffe.get_solver(str(solver_file))
+        if made.blob:
+            made.check(solver.net.blobs[made.blob].data.shape[1:])
         _start(solver, nets[0][2], parameters, options, earlier)
         layers = [layers for _, _, layers in nets]
-        return _Run(caffe, solver, layers, parameters, options, device).loop(signals)
+        return _Run(caffe, solver, layers, made, parameters, options, device).loop(signals)
 
 
 class _Run:
     """A solver at its start or its resumed iteration, and what watches over it.
 
-    net_layers: LayerParameters of the training net, then of each test net.
+    net_layers: LayerParameters of the training net, then of each test net. made: TrainingInput.
     """
 
-    def __init__(self, caffe, solver, net_layers, parameters, options, device):
-        layers = net_layers[0]
+    def __init__(self, caffe, solver, net_layers, made, parameters, options, device):
+        layers, self.net_input = net_layers[0], made.net_input
         self.caffe, self.solver, self.parameters = caffe, solver, parameters
         self.options, self.device = options, device
         self.out, self.prefix = Path(options.out), Path(parameters.snapshot_prefix)
@@ -297,6 +302,7 @@ class _Run:
             "images_per_iteration": self.images,
             "device": self.device,
             "caffe": self.caffe.__version__,
+            "input": str(self.net_input) if self.net_input else None,
             "solver": self.options.solver,
             "weights": self.options.weights,
             "seed": self.options.seed,

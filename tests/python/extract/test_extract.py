@@ -24,6 +24,7 @@ from conftest import TinyFaces, step_environment
 pytestmark = pytest.mark.usefixtures("stock_caffe")
 
 SCRIPT = Path(__file__).parents[3] / "python/extract_features.py"
+STATED = "# amcaffe input: bgr,128,0.0078125\n"
 EXPERIMENT = Experiment(depth=4, channels=4, features=8, classes=6, size=(28, 24))
 
 
@@ -41,7 +42,7 @@ def plain_deploy():
                     ],
                 )
             )
-    return text.render(kept)
+    return STATED + text.render(kept)
 
 
 class Extraction:
@@ -54,7 +55,7 @@ class Extraction:
         self.folder = self.faces.folder
         (self.folder / "deploy.prototxt").write_text(plain_deploy())
         (self.folder / "face_deploy.prototxt").write_text(
-            text.render(sphereface.deploy_net(EXPERIMENT))
+            STATED + text.render(sphereface.deploy_net(EXPERIMENT))
         )
         self.net = caffe.Net(str(self.folder / "deploy.prototxt"), caffe.TEST)
         random = np.random.default_rng(5)
@@ -158,13 +159,7 @@ def test_the_summary_says_how_the_features_were_made(extraction):
     summary = json.loads((extraction.folder / "out.json").read_text())
     assert summary["images"] == 60 and summary["dim"] == 8 and summary["mirror"] == "sum"
     assert summary["images_per_second"] > 0 and len(summary["weights_sha256"]) == 64
-    assert summary["preprocessing"] == {
-        "channels": "BGR",
-        "mean": 128.0,
-        "scale": 1 / 128,
-        "height": 28,
-        "width": 24,
-    }
+    assert (summary["input"], summary["input_shape"]) == ("bgr,128,0.0078125", [3, 28, 24])
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ def test_the_first_line_is_the_command_that_renders_the_file_again(tmp_path):
         memory_mb=0,
     )
     first = render_files(experiment, tmp_path, ["softmax", "am-softmax-fused"])
-    line = first["face_deploy.prototxt"].split("\n")[0]
+    stated, line = first["face_deploy.prototxt"].split("\n")[:2]
+    assert stated == "# amcaffe input: bgr,128,0.0078125,resize=50x40"
     words = shlex.split(line.split("rendered by: ")[1])
     assert words[:3] == ["python", "-m", "amcaffe.prototxt"]
     prototxt.main(words[3:])
