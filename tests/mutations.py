@@ -52,6 +52,8 @@ _ROW = "data/test_metrics.py::test_a_row_has_the_images_of_a_second_and_the_seco
 _ROWS = "data/test_metrics.py::test_a_resumed_run_counts_on_from_the_seconds_of_the_rows_that_stay"
 _LINES = "test_progress.py::test_a_line_says_how_far_it_is_counted_from_where_it_went_on"
 _BAND = "report/test_report.py::test_the_roc_plot_shades_rates_of_fewer_than_thirty_false_accepts"
+_STATE = "train/test_train_state.py::"
+_LOADED = "nets/test_loading.py::"
 _LOT = "protocols/test_drawn_pairs.py::test_who_gives_a_pair_more_is_drawn_and_not_always_the_first"
 
 MUTATIONS = (
@@ -125,14 +127,14 @@ MUTATIONS = (
     # What an interrupted extraction may go on with, and what it counts.
     mutation(
         "extract/extraction.py",
-        "for path in (options.net, options.weights):",
-        "for path in (options.weights,):",
+        'for name in ("net", "weights"):',
+        'for name in ("weights",):',
         _ANEW,
     ),
     mutation(
         "extract/extraction.py",
-        "for path in (options.net, options.weights):",
-        "for path in (options.net,):",
+        'for name in ("net", "weights"):',
+        'for name in ("net",):',
         _ANEW,
     ),
     mutation(
@@ -169,13 +171,13 @@ MUTATIONS = (
         "train/test_train.py::test_a_resumed_run_does_not_draw_the_images_of_its_start_again",
     ),
     mutation(
-        "train/training.py",
+        "train/loop.py",
         "rate = round(iterations * self.images / metrics.seconds, 3)",
         "rate = round(done * self.images / metrics.seconds, 3)",
         _RESUMED,
     ),
     mutation(
-        "train/training.py",
+        "train/loop.py",
         "self.images = solver.net.blobs[source].data.shape[0] * parameters.iter_size",
         "self.images = solver.net.blobs[source].data.shape[0]",
         _TRAINED,
@@ -227,6 +229,82 @@ MUTATIONS = (
         "(labels[::2] == labels[1::2]).all()",
         "True",
         "extract/test_extract.py::test_an_unusable_list_is_refused",
+    ),
+    # State is no weight.
+    mutation(
+        "nets/loading.py",
+        "return not state or (not schedules_begin and found.type in (None, target.type))",
+        "return True",
+        f"{_LOADED}test_a_schedule_begins_whether_or_not_the_file_has_a_count",
+        f"{_LOADED}test_a_layer_of_state_alone_begins_too",
+    ),
+    mutation(
+        "nets/loading.py",
+        "same = not schedules_begin and",
+        "same = not schedules_begin or",
+        f"{_LOADED}test_a_schedule_begins_whether_or_not_the_file_has_a_count",
+    ),
+    mutation(
+        "nets/loading.py",
+        "count = min(len(state), len(own)) if same else 0",
+        "count = 0",
+        f"{_LOADED}test_a_test_takes_the_state_that_the_file_has",
+    ),
+    mutation(
+        "nets/loading.py",
+        "for name, one in shapes.items() if name not in fresh",
+        "for name, one in shapes.items()",
+        f"{_LOADED}test_a_fresh_layer_is_not_taken_whatever_its_shape",
+        f"{_STATE}test_other_people_need_a_fresh_classifier",
+    ),
+    mutation(
+        "nets/weights.py",
+        "        if self.type is None and any(",
+        "        if False and any(",
+        "nets/test_weights.py::test_a_classifier_fits_with_and_without_a_count_and_never_with_a_bias",
+    ),
+    mutation(
+        "nets/hdf5.py",
+        "kind.set_size(len(text) + 1)",
+        "kind.set_size(len(text))",
+        "nets/test_hdf5.py::test_a_solvers_state_is_read_and_led_to_its_weights",
+    ),
+    mutation(
+        "train/training.py",
+        "    if earlier:\n        raise InputError(",
+        "    if False:\n        raise InputError(",
+        f"{_STATE}test_resume_where_no_snapshot_fits_names_each_and_touches_nothing",
+        f"{_STATE}test_resume_where_all_snapshots_are_cut_touches_nothing",
+    ),
+    mutation(
+        "train/loop.py",
+        "                snapshots.check(written,",
+        "                snapshots.Snapshot(written,",
+        f"{_STATE}test_an_old_snapshot_stays_until_a_whole_newer_one_is_there",
+    ),
+    mutation(
+        "train/snapshots.py",
+        "if one.iteration <= newest and _is_file",
+        "if _is_file",
+        f"{_STATE}test_snapshots_that_are_no_pairs_or_not_of_this_run_are_kept",
+    ),
+    mutation(
+        "train/solver_file.py",
+        "        parameters.random_seed = secrets.randbelow(_SEEDS)\n",
+        "        pass\n",
+        f"{_STATE}test_the_seed_that_was_drawn_repeats_the_run",
+    ),
+    mutation(
+        "train/data_check.py",
+        "    if lacking:\n",
+        "    if False:\n",
+        "train/test_train_data.py::test_labels_that_leave_outputs_alone_are_told",
+    ),
+    mutation(
+        "extract/extraction.py",
+        "    digest.update(stamp_of(paths).encode())\n",
+        "",
+        _ANEW,
     ),
 )
 

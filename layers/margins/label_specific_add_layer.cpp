@@ -4,6 +4,7 @@
 
 #include "caffe/layers/kept_number.hpp"
 #include "caffe/layers/label_specific_add_layer.hpp"
+#include "caffe/util/layer_state.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -94,5 +95,6 @@ STUB_GPU(LabelSpecificAddLayer);
 
 INSTANTIATE_CLASS(LabelSpecificAddLayer);
 REGISTER_LAYER_CLASS(LabelSpecificAdd);
+REGISTER_LAYER_STATE(LabelSpecificAdd, 0);
 
 }  // namespace caffe

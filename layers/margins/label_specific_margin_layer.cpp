@@ -7,6 +7,7 @@
 #include "caffe/layers/kept_number.hpp"
 #include "caffe/layers/label_specific_margin_layer.hpp"
 #include "caffe/layers/margin_param.hpp"
+#include "caffe/util/layer_state.hpp"
 
 namespace caffe {
 
@@ -93,5 +94,6 @@ void LabelSpecificMarginLayer<Dtype>::NextMargin(
 
 INSTANTIATE_CLASS(LabelSpecificMarginLayer);
 REGISTER_LAYER_CLASS(LabelSpecificMargin);
+REGISTER_LAYER_STATE(LabelSpecificMargin, 0);
 
 }  // namespace caffe

@@ -6,6 +6,7 @@
 #include "caffe/layers/kept_number.hpp"
 #include "caffe/layers/margin_inner_product_layer.hpp"
 #include "caffe/layers/normalize_rows.hpp"
+#include "caffe/util/layer_state.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -150,5 +151,6 @@ STUB_GPU(MarginInnerProductLayer);
 
 INSTANTIATE_CLASS(MarginInnerProductLayer);
 REGISTER_LAYER_CLASS(MarginInnerProduct);
+REGISTER_LAYER_STATE(MarginInnerProduct, 1);
 
 }  // namespace caffe

@@ -12,6 +12,7 @@
 #include "caffe/blob.hpp"
 #include "caffe/layer.hpp"
 #include "caffe/net.hpp"
+#include "caffe/util/layer_state.hpp"
 
 namespace caffe {
 
@@ -137,7 +138,7 @@ void ExpectSameInPlace(const LayerParameter& param,
 }
 
 /// Runs a net of this text forward in training, saves it after 3 passes, and
-/// goes on for 2, with it and with one that was given what was saved: their
+/// goes on for 2, with it and with one that was restored from what was saved: their
 /// blobs of this name must be the same, to the last bit, and not those of the
 /// first pass.
 template <typename Dtype>
@@ -153,7 +154,10 @@ void ExpectResumesExactly(const string& text, const string& blob) {
   NetParameter saved;
   straight.ToProto(&saved);
   Net<Dtype> resumed(param);
-  resumed.CopyTrainedLayersFrom(saved);
+  {
+    const RestoringState restoring;
+    resumed.CopyTrainedLayersFrom(saved);
+  }
   for (int i = 0; i < 2; ++i) {
     straight.Forward();
     resumed.Forward();

@@ -88,7 +88,7 @@ def _parser():
     )  # fmt: skip
     parser.add_argument(
         "--iteration", type=_count, metavar="N",
-        help="where an annealed margin goes on that other forks keep no count for",
+        help="where an annealed margin that other forks keep no count for is resumed, or tested",
     )  # fmt: skip
     parser.add_argument(
         "--model", type=Path, metavar="CAFFEMODEL",

@@ -192,8 +192,13 @@ def umask():
 
 def sha256_of(path):
     """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
+        return sha256_from(file)
+
+
+def sha256_from(file):
+    """Hexadecimal SHA-256 of what is left of an open binary file."""
+    digest = hashlib.sha256()
+    for block in iter(lambda: file.read(1 << 20), b""):
+        digest.update(block)
     return digest.hexdigest()

@@ -9,6 +9,7 @@ from amcaffe import cli
 from amcaffe.data.outputs import claimed_folder
 from amcaffe.data.pair_lists import FORMS, read_pairs
 from amcaffe.data.pairs import locate
+from amcaffe.data.provenance import made_from
 from amcaffe.errors import InputError
 from amcaffe.evaluate.publication import PAGE, REPORT, publish, summary, text_table
 from amcaffe.evaluate.runs import files_of, load_runs, require_images
@@ -82,7 +83,7 @@ def run(arguments):
 
 
 def _report(arguments, fars, claim):
-    runs = load_runs(arguments.features, arguments.name)
+    runs, sources = load_runs(arguments.features, arguments.name)
     first = next(iter(runs.values()))
     if arguments.images is not None:
         require_images(arguments.images, first.paths)
@@ -115,7 +116,9 @@ def _report(arguments, fars, claim):
     if arguments.images is not None:
         sections.append(mistakes_section(results, first.paths, arguments.images))
     sections.append(protocol_section(results))
-    content = summary(name, results, runs, folds)
+    if arguments.pairs is not None:
+        folds["pairs"] = made_from(arguments.pairs)
+    content = summary(name, results, runs, sources, folds)
     publish(claim.folder, title, _lede(content), content, plots, sections)
 
 

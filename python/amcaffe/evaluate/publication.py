@@ -28,13 +28,14 @@ def publish(out, title, lede, content, plots, sections):
         print(f"wrote {path}")
 
 
-def summary(protocol, results, runs, facts):
+def summary(protocol, results, runs, sources, facts):
     """What report.json holds: plain numbers and text, rates as fractions.
 
     Args:
         protocol: its name.
         results: {run: result of a protocol, with rules, measures and figures()}.
         runs: {run: Features}, all of the same images.
+        sources: {run: what its features were made from}.
         facts: of the protocol, beside its rules.
     """
     first, result = next(iter(runs.values())), next(iter(results.values()))
@@ -44,7 +45,11 @@ def summary(protocol, results, runs, facts):
         "images": len(first.paths),
         "people": None if first.labels is None else len(set(first.labels.tolist())),
         "runs": {
-            name: {"dimension": runs[name].matrix.shape[1], **result.figures()}
+            name: {
+                "dimension": runs[name].matrix.shape[1],
+                **result.figures(),
+                "made_from": sources[name],
+            }
             for name, result in results.items()
         },
     }

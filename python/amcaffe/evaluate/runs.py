@@ -1,21 +1,27 @@
 """Feature files of one set of images, a file a run."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
 
 from amcaffe.data.features import Features, feature_paths, load_features
+from amcaffe.data.provenance import made_from
 from amcaffe.errors import InputError
+
+_MOST_OF_A_SUMMARY = 1 << 20  # bytes
 
 
 def load_runs(arguments, names=None):
     """Feature files of the same images.
 
     Args: arguments: K times `FILE` or `NAME=FILE`. names: K strings, or None.
-    Returns: {name: Features}, rows of all in the order of the first; labels are the first's.
+    Returns: ({name: Features}, rows of all in the order of the first, labels the first's;
+        {name: what each was made from}, for report.json).
     Raises: InputError: a name stands twice, or files differ in their images or labels.
     """
-    runs = {}
+    runs, sources = {}, {}
     for name, path in _named(arguments, names):
         if not name or name in runs:
             raise InputError(
@@ -25,8 +31,20 @@ def load_runs(arguments, names=None):
         features = load_features(path)
         if runs:
             features = _as_first(name, features, *next(iter(runs.items())))
-        runs[name] = features
-    return runs
+        runs[name], sources[name] = features, _sources(path)
+    return runs, sources
+
+
+def _sources(path):
+    """A feature file's two files by hash, and what extract has written about it beside them."""
+    matrix, image_list = feature_paths(path)
+    found = {"features": made_from(matrix), "list": made_from(image_list), "extracted": None}
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        with open(matrix.with_suffix(".json"), "rb") as file:
+            summary = json.loads(file.read(_MOST_OF_A_SUMMARY))
+        if isinstance(summary, dict):
+            found["extracted"] = summary
+    return found
 
 
 def files_of(arguments, names=None):

@@ -11,9 +11,9 @@ from typing import Optional
 import numpy as np
 
 from amcaffe.data.features import feature_paths, save_features
-from amcaffe.data.files import sha256_of
 from amcaffe.data.images import check_images
 from amcaffe.data.outputs import claimed_stem
+from amcaffe.data.provenance import made_from, stamp_of
 from amcaffe.data.visible import shown
 from amcaffe.errors import InputError
 from amcaffe.extract.batches import Batches
@@ -81,7 +81,13 @@ def _extract(options, stem, claim):
             fitted = net_input.fitted(said_by, options.net, network.shape)
             if options.strict:
                 _refuse_unreadable(options.image_list, paths, fitted)
-            partial = Partial(stem, (len(names), network.dim), _signature(options, paths))
+            sources = {
+                "list": made_from(options.image_list),
+                "net": made_from(options.net),
+                "weights": made_from(options.weights),
+            }
+            signature = _signature(options, paths, sources)
+            partial = Partial(stem, (len(names), network.dim), signature)
             try:
                 _run(network, fitted, partial, paths, options)
             finally:
@@ -89,7 +95,13 @@ def _extract(options, stem, claim):
         finally:
             if not is_failed_check(sys.exc_info()[1]):
                 log.unlink()  # it is of use, and stays, where Caffe stops by itself
-    summary = _finish(stem, partial, listed, network, net_input, options, device, caffe)
+    facts = {
+        "input": str(net_input),
+        "device": device,
+        "caffe": caffe.__version__,
+        "made_from": sources,
+    }
+    summary = _finish(stem, partial, listed, network, options, facts)
     partial.remove()
     return summary
 
@@ -126,13 +138,14 @@ def _refuse_unreadable(image_list, paths, net_input):
         )
 
 
-def _signature(options, paths):
-    """Of everything that the rows depend on; not of batch and device."""
+def _signature(options, paths, sources):
+    """Of everything that the rows depend on, images by size and time; not of batch and device."""
     rest = {k: v for k, v in asdict(options).items() if k not in ("batch", "gpu", "strict", "out")}
     digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
-    for path in (options.net, options.weights):
-        digest.update(sha256_of(path).encode())
+    for name in ("net", "weights"):
+        digest.update(sources[name]["sha256"].encode())
     digest.update("\n".join(paths).encode(errors="surrogateescape"))
+    digest.update(stamp_of(paths).encode())
     return digest.hexdigest()
 
 
@@ -181,7 +194,7 @@ def _refuse_not_finite(features, paths, weights):
         )
 
 
-def _finish(stem, partial, listed, network, net_input, options, device, caffe):
+def _finish(stem, partial, listed, network, options, facts):
     """Write the files, the matrix last, and say so."""
     names, labels = listed.names, listed.labels
     report = Path(f"{stem}.unreadable.txt")
@@ -205,15 +218,12 @@ def _finish(stem, partial, listed, network, net_input, options, device, caffe):
         "blob": options.blob,
         "mirror": network.mirror,
         "normalized": options.normalize,
-        "input": str(net_input),
         "input_shape": list(network.shape),
         "list": options.image_list,
         "root": options.root,
         "net": options.net,
         "weights": options.weights,
-        "weights_sha256": sha256_of(options.weights),
-        "device": device,
-        "caffe": caffe.__version__,
+        **facts,
     }
     kept = np.flatnonzero(readable)
     left_out = "".join(f"{name}\t{reason}\n" for name, reason in unreadable)

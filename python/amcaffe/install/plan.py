@@ -180,12 +180,13 @@ def _all_spans(tree, old, package, plan):
         plan.record.numbers, plan.moved = merged.numbers, merged.moved
         plan.alone += merged.present
 
+    there = {source.target for source in selection.sources}
     for edit in HOST_EDITS:
         if edit.name in choices.skip:
             plan.out.append(f"{edit.name}, as asked")
             continue
         applied = False
-        for path in tree.glob(*edit.files):
+        for path in tree.glob(*edit.files) if there.issuperset(edit.needs) else ():
             if path in old.files or tree.is_inner_link(path):
                 continue
             text = base(path) if path in old.hosts else tree.peek(path)
@@ -194,7 +195,9 @@ def _all_spans(tree, old, package, plan):
                 tree.path(path)
                 spans.setdefault(path, []).extend(found)
                 applied = True
-        if not applied:
+        if applied:
+            there.add(edit.name)
+        else:
             plan.unneeded.append(edit.name)
     return spans, selection.sources
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from amcaffe.errors import InputError
+from amcaffe.nets.loading import load_weights
 from amcaffe.nets.mirror import merge
 from amcaffe.nets.reading import TEST, check_layers, layers_in, read_net
-from amcaffe.nets.weights import compare_weights, net_shapes, read_weights
+from amcaffe.nets.weights import net_shapes, with_weights
 
 
 class Network:
@@ -30,10 +31,8 @@ class Network:
             path = Path(folder) / "part.prototxt"
             path.write_text(str(part))
             self._net = caffe.Net(str(path), TEST)
-        wanted = net_shapes(self._net)
-        if wanted:
-            compare_weights(weights, read_weights(weights), wanted, whole=True)
-            self._net.copy_from(str(weights))
+        if with_weights(net_shapes(self._net)):
+            load_weights(self._net, weights, whole=True)
         self._blob = blob
         self._input = self._net.inputs[0]
         shape = self._net.blobs[self._input].data.shape

@@ -8,7 +8,8 @@ __all__ = ["Options", "main", "train"]
 
 
 def main(argv):
-    return train(Options(**vars(_parser().parse_args(argv))))
+    options = vars(_parser().parse_args(argv))
+    return train(Options(fresh=tuple(options.pop("fresh")), **options))
 
 
 def _parser():
@@ -30,12 +31,26 @@ def _parser():
     parser.add_argument("--solver", required=True, metavar="FILE", help="solver prototxt")
     parser.add_argument("--out", required=True, metavar="DIR", help="made where missing")
     parser.add_argument(
-        "--weights", metavar="FILE", help="caffemodel to start from; layers are matched by name"
+        "--weights",
+        metavar="FILE",
+        help="caffemodel to start from, binary or HDF5; layers are matched by name, and annealed "
+        "margins begin at their `iteration`",
+    )
+    parser.add_argument(
+        "--fresh",
+        nargs="+",
+        default=(),
+        metavar="LAYER",
+        help="not taken from --weights: the classifier, say, for other people",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from DIR's newest snapshot (where there is none: start)",
+        help="go on from DIR's newest whole snapshot, annealed margins too (where there are no "
+        "snapshots: start)",
+    )
+    parser.add_argument(
+        "--keep", type=int, metavar="N", help="keep the last N snapshots (default: all)"
     )
     parser.add_argument(
         "--gpu",
@@ -50,7 +65,8 @@ def _parser():
         "--seed",
         type=int,
         metavar="N",
-        help="default: the solver's random_seed, without one a new one each run",
+        help="default: the solver's random_seed, without one a new one each run, which train.json "
+        "tells",
     )
     cli.add_encoding(parser)
     parser.add_argument(

@@ -14,6 +14,7 @@ import numpy as np
 from amcaffe.data.files import atomic_write
 from amcaffe.data.images import check_images
 from amcaffe.data.lists import read_image_list
+from amcaffe.data.provenance import stamp_of
 from amcaffe.data.visible import shown, visible
 from amcaffe.errors import InputError
 
@@ -177,6 +178,8 @@ def _doubts(images, taken):
             )
             break
     present = np.unique(images.labels[images.labels >= 0])
+    if taken is not None:
+        present = present[present != taken.ignored]
     if taken is None or not len(present):
         return doubts
     if present[0] > 0:
@@ -238,13 +241,8 @@ def _signature(images, paths, settings):
     """Of a list, its settings, and the size and time of every file: any change shows."""
     digest = hashlib.sha256(settings.encode())
     digest.update(images.raw)
-    digest.update("\n".join(paths).encode())
-    for path in paths:
-        try:
-            stat = os.stat(path)
-            digest.update(b"%d %d\n" % (stat.st_size, stat.st_mtime_ns))
-        except OSError:
-            digest.update(b"missing\n")
+    digest.update("\n".join(paths).encode(errors="surrogateescape"))
+    digest.update(stamp_of(paths).encode())
     return digest.hexdigest()
 
 

@@ -1,9 +1,14 @@
 """A solver as it is read, checked, and changed into what is run."""
 
+import secrets
 from pathlib import Path
 
+from amcaffe.data.provenance import made_from
 from amcaffe.errors import InputError
+from amcaffe.nets.hdf5 import require_h5py
 from amcaffe.nets.reading import TEST, TRAIN, layers_in, read_net
+
+_SEEDS = 1 << 31  # of cuRAND and of other readers of an int
 
 
 def nets_of(parameters, path):
@@ -34,17 +39,6 @@ def nets_of(parameters, path):
     return nets
 
 
-def inputs_of(nets, options):
-    """Paths of the files that a training reads, as far as the solver and its nets name them."""
-    read = [options.solver, options.weights, options.deploy]
-    for path, _, layers in nets:
-        read.append(path)
-        for layer in layers:
-            read += [layer.image_data_param.source, layer.hdf5_data_param.source]
-            read += [layer.window_data_param.source, layer.transform_param.mean_file]
-    return [path for path in read if path]
-
-
 def configure(parameters, options, out):
     """Change a SolverParameter into what is run: snapshots are ours to take, and go to out."""
     if options.iterations is not None:
@@ -55,10 +49,13 @@ def configure(parameters, options, out):
         if options.seed < 0:
             raise InputError("--seed must be 0 or more", found=str(options.seed))
         parameters.random_seed = options.seed
+    if parameters.random_seed < 0:  # Caffe would draw one, and not tell
+        parameters.random_seed = secrets.randbelow(_SEEDS)
     name = Path(parameters.snapshot_prefix).name or Path(options.solver).stem
     parameters.snapshot_prefix = str(out / name)
     parameters.snapshot = 0
-    parameters.snapshot_format = parameters.BINARYPROTO  # the format that can be checked here
+    if parameters.snapshot_format == parameters.HDF5:
+        require_h5py(f"snapshot_format: HDF5 in {options.solver}")
     if "weights" in parameters.DESCRIPTOR.fields_by_name:
         if options.weights is None and len(parameters.weights):
             raise InputError(
@@ -67,6 +64,35 @@ def configure(parameters, options, out):
                 hint="take that line out and give the file to --weights",
             )
         parameters.ClearField("weights")
+
+
+def inputs_of(nets, options):
+    """Paths of the files that a training reads, as far as the solver and its nets name them."""
+    means = [layer.transform_param.mean_file for _, _, layers in nets for layer in layers]
+    named = [options.solver, options.weights, options.deploy, *means]
+    return [path for path in named if path] + [path for path, _, _ in nets] + _lists_of(nets)
+
+
+def sources_of(nets, options):
+    """What a run is made from: {"solver", "weights", "nets", "lists"}, each file by its hash."""
+    return {
+        "solver": made_from(options.solver),
+        "weights": made_from(options.weights) if options.weights else None,
+        "nets": [made_from(path) for path in dict.fromkeys(path for path, _, _ in nets)],
+        "lists": [made_from(path) for path in _lists_of(nets)],
+    }
+
+
+def _lists_of(nets):
+    """Paths of the lists that data layers read, each once."""
+    parameters = ("image_data_param", "hdf5_data_param", "window_data_param")
+    sources = [
+        getattr(layer, parameter).source
+        for _, _, layers in nets
+        for layer in layers
+        for parameter in parameters
+    ]
+    return [source for source in dict.fromkeys(sources) if source]
 
 
 def gpu_of(parameters, options):

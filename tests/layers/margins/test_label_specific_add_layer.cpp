@@ -238,7 +238,10 @@ TYPED_TEST(LabelSpecificAddLayerTest, TestAnnealingInANet) {
   NetParameter snapshot;
   net.ToProto(&snapshot);
   Net<Dtype> resumed(net_param);
-  resumed.CopyTrainedLayersFrom(snapshot);
+  {
+    const RestoringState restoring;
+    resumed.CopyTrainedLayersFrom(snapshot);
+  }
   resumed.Forward();
   EXPECT_EQ(-0.25, resumed.blob_by_name("bias")->cpu_data()[0]);
 }

@@ -166,10 +166,13 @@ def test_an_annealed_margin_gets_its_count(patched_caffe, here, fork, tmp_path, 
     path.write_bytes(reread(parameter, other.classes["NetParameter"]).SerializeToString())
     convert(path, other.schema, here.schema, out, say=lines.append, **options)
     assert any(f'layer 4 "margin" got a count of iterations: {count}' in line for line in lines)
+    tested = patched_caffe.Net(str(tmp_path / "net.prototxt"), str(out), patched_caffe.TEST)
+    assert tested.params["margin"][0].data.tolist() == [count]
+    # A training that starts from these weights begins where its own net says.
     again = patched_caffe.Net(str(tmp_path / "net.prototxt"), str(out), patched_caffe.TRAIN)
-    assert again.params["margin"][0].data.tolist() == [count]
+    assert again.params["margin"][0].data.tolist() == [7]
     again.forward()
-    assert again.params["margin"][0].data.tolist() == [count + 1]
+    assert again.params["margin"][0].data.tolist() == [8]
 
 
 @pytest.mark.parametrize("solver_type", ["SGD", "Adam"])

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -97,6 +98,7 @@ def test_runs_over_the_same_images_are_compared_whatever_their_order():
     main(["pairs", "a.npy", "other=b.npy", "--out", "out"])
     runs = report()["runs"]
     assert list(runs) == ["a", "other"]
+    assert runs["a"].pop("made_from") != runs["other"].pop("made_from")
     assert runs["a"] == runs["other"]
 
 
@@ -107,6 +109,30 @@ def test_names_may_be_given_apart_from_the_files():
     assert list(report()["runs"]) == ["x", "y"]
     with pytest.raises(InputError, match="1 names for 2 feature files"):
         main(["pairs", "a.npy", "b.npy", "--name", "x", "--out", "out"])
+
+
+def test_the_report_says_what_it_was_made_from():
+    matrix, paths, labels = faces()
+    save("a", matrix, paths, labels)
+    Path("a.json").write_text('{"blob": "fc5"}')
+    save("b", matrix, paths, labels)
+    Path("b.json").write_text('{"blob": ')
+    Path("pairs.txt").write_text(
+        "".join(
+            f"{paths[k]}\t{paths[k + 1]}\t{int(labels[k] == labels[k + 1])}\n" for k in range(40)
+        )
+    )
+    main(["pairs", "a.npy", "b.npy", "--pairs", "pairs.txt", "--folds", "2", "--out", "out"])
+    content = report()
+
+    def named(path):
+        return {"path": path, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+
+    assert content["protocol"]["pairs"] == named("pairs.txt")
+    assert content["runs"]["a"]["made_from"] == {
+        "features": named("a.npy"), "list": named("a.txt"), "extracted": {"blob": "fc5"},
+    }  # fmt: skip
+    assert content["runs"]["b"]["made_from"]["extracted"] is None
 
 
 def test_less_noise_scores_better():

@@ -1,5 +1,6 @@
 """python/extract_features.py: images in, features and their list out."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -158,7 +159,14 @@ def test_the_summary_says_how_the_features_were_made(extraction):
     assert done.stdout.split("\n")[-4:-1] == ["out.json", "out.txt", "out.npy"]
     summary = json.loads((extraction.folder / "out.json").read_text())
     assert summary["images"] == 60 and summary["dim"] == 8 and summary["mirror"] == "sum"
-    assert summary["images_per_second"] > 0 and len(summary["weights_sha256"]) == 64
+    assert summary["images_per_second"] > 0
+    for name, path in (
+        ("list", "train.txt"),
+        ("net", "deploy.prototxt"),
+        ("weights", "weights.caffemodel"),
+    ):
+        digest = hashlib.sha256((extraction.folder / path).read_bytes()).hexdigest()
+        assert summary["made_from"][name] == {"path": path, "sha256": digest}
     assert (summary["input"], summary["input_shape"]) == ("bgr,128,0.0078125", [3, 28, 24])
 
 
@@ -215,6 +223,17 @@ def test_unreadable_images_are_reported_and_left_out(extraction):
     (extraction.folder / "img/59.png").write_bytes((extraction.folder / "img/9.png").read_bytes())
     assert len(extraction.features().matrix) == 60
     assert extraction.leftovers() == []
+
+
+def test_weights_in_hdf5_give_the_same_features(extraction):
+    pytest.importorskip("h5py")
+    extraction.net.save_hdf5(str(extraction.folder / "weights.h5"))
+    binary = extraction.features(out="binary")
+    np.testing.assert_array_equal(extraction.features(weights="weights.h5").matrix, binary.matrix)
+    whole = (extraction.folder / "weights.h5").read_bytes()
+    (extraction.folder / "weights.h5").write_bytes(whole[: len(whole) // 2])
+    done = extraction.run(weights="weights.h5", out="cut")
+    assert done.returncode == 2 and "weights.h5 is truncated" in done.stderr
 
 
 def test_strict_refuses_an_unreadable_image_and_writes_nothing(extraction):
@@ -322,7 +341,13 @@ def other_list(extraction):
     path.write_text("".join(reversed(path.read_text().splitlines(keepends=True))))
 
 
-@pytest.mark.parametrize("change", [other_net, other_weights, other_list])
+def other_images(extraction):
+    for number in (3, 40):  # one that was read already, and one that was not
+        image = cv2.imread(str(extraction.folder / f"img/{number}.png"))
+        cv2.imwrite(str(extraction.folder / f"img/{number}.png"), 255 - image)
+
+
+@pytest.mark.parametrize("change", [other_net, other_weights, other_list, other_images])
 def test_work_begins_anew_where_a_file_of_the_same_name_has_changed(
     extraction, extract_here, capfd, change
 ):

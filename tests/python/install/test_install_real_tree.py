@@ -40,6 +40,21 @@ def test_upstream_gets_every_edit_and_comes_back_byte_for_byte(real, capsys):
     assert snapshot(real) == pristine
 
 
+@pytest.mark.parametrize(
+    "choice, restored",
+    [
+        (["--skip", "state in a restored solver"], False),
+        (["--skip", "weights without state"], True),
+        (["--no-layers"], False),
+    ],
+)
+def test_weights_go_without_state_only_where_a_restored_solver_has_it(real, choice, restored):
+    main([str(real), *choice])
+    solver, net = ((real / f"src/caffe/{name}.cpp").read_text() for name in ("solver", "net"))
+    assert ("RestoringState" in solver) is restored
+    assert "layer_state.hpp" not in net
+
+
 def test_protoc_accepts_the_patched_proto(real, tmp_path):
     protoc = shutil.which("protoc")
     if not protoc:

@@ -1,7 +1,6 @@
 import pytest
 
 from amcaffe.errors import InputError
-from amcaffe.nets.weights import BlobShape, compare_weights
 
 
 @pytest.fixture
@@ -45,41 +44,6 @@ def test_layers_are_kept_as_caffe_itself_keeps_them(net_of, tmp_path, stock_caff
             str(tmp_path / "net.prototxt"), phase, level=level, stages=list(stages)
         )
         assert names == [name for name in built._layer_names if "_split" not in name], state
-
-
-@pytest.mark.parametrize(
-    "dims, legacy, shape, fits",
-    [
-        ((4, 3), False, (4, 3), True),
-        ((4, 3), False, (3, 4), False),
-        ((1, 1, 4, 3), True, (4, 3), True),
-        ((1, 1, 4, 3), False, (4, 3), False),
-        ((1, 1, 1, 4), True, (4,), True),
-        ((4, 1, 1, 3), True, (4, 3), False),
-    ],
-)
-def test_old_weights_are_compared_in_four_dimensions(dims, legacy, shape, fits):
-    assert BlobShape(dims, legacy).fits(shape) is fits
-
-
-def test_weights_of_no_layer_of_the_net_are_refused():
-    weights = {"other": [BlobShape((2,), False)]}
-    with pytest.raises(InputError, match="has no layer of this net"):
-        compare_weights("w", weights, {"fc5": [(2,)]}, whole=False)
-
-
-def test_lacking_layers_are_listed_where_that_is_allowed():
-    weights = {"fc5": [BlobShape((2,), False)]}
-    wanted = {"fc5": [(2,)], "fc6": [(3,)]}
-    assert compare_weights("w", weights, wanted, whole=False) == ["fc6"]
-    with pytest.raises(InputError, match="lacks 1 of the 2 layers .* fc6"):
-        compare_weights("w", weights, wanted, whole=True)
-
-
-def test_a_layer_with_another_number_of_blobs_is_refused():
-    weights = {"fc5": [BlobShape((2, 2), False), BlobShape((2,), False)]}
-    with pytest.raises(InputError, match="layer fc5"):
-        compare_weights("w", weights, {"fc5": [(2, 2)]}, whole=False)
 
 
 def test_a_net_of_the_old_format_is_refused_with_the_upgrade_tool(net_of):

@@ -142,14 +142,14 @@ def train_here(tiny_faces, monkeypatch):
     """
     import caffe
 
-    from amcaffe.train import Options, training
+    from amcaffe.train import Options, loop
     from amcaffe.train import train as train_in_process
 
     monkeypatch.chdir(tiny_faces.folder)
     # Read once before and once after an iteration.
     ticks = itertools.count()
     clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 4)
-    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
     get_solver = caffe.get_solver
     batches = []
 

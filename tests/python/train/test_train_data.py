@@ -231,6 +231,16 @@ def test_a_label_that_the_loss_ignores_is_allowed(check, tiny_faces):
     assert check() == 61
 
 
+def test_an_output_whose_images_are_all_ignored_is_told(check, tiny_faces, capfd):
+    net = tiny_faces.folder / "net/face_train_test_softmax.prototxt"
+    net.write_text(
+        net.read_text().replace("loss_weight: 1", "loss_weight: 1 loss_param { ignore_label: 5 }")
+    )
+    check()
+    said = "warning: 5 labels for the net's 6 outputs: 1 have no image, the first 5"
+    assert said in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     "change, complaint",
     [

@@ -15,6 +15,7 @@ from amcaffe.install.host_edits import (
     opencv,
     python,
     scripts,
+    state,
     third_party,
 )
 
@@ -29,4 +30,5 @@ HOST_EDITS = (
     + cudnn.EDITS
     + makefile.EDITS
     + scripts.EDITS
+    + state.EDITS
 )

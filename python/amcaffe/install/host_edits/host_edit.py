@@ -19,6 +19,7 @@ class HostEdit:
 
     `changes` are pairs (old, new). As literal text they belong together: all of
     a file's pairs are applied, or none. As regular expressions each stands alone.
+    `needs` names earlier edits, and files of ours in a tree, without which it is not made.
     """
 
     name: str
@@ -26,6 +27,7 @@ class HostEdit:
     files: tuple[str, ...]
     changes: tuple[tuple[str, str], ...]
     regex: bool = False
+    needs: tuple[str, ...] = ()
 
     def spans(self, text):
         """[Span] for each place of a file's text that is to change."""
