@@ -1,4 +1,4 @@
-"""Rows of figures and ratios: as records for JSON, and as Markdown for the README."""
+"""Rows of figures and ratios: as records for JSON, and as Markdown for docs/speed.md."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Row:
         return f"{name}: {', '.join([*told, *filter(None, [self.missing])])}"
 
     def record(self):
-        """dict of the README's names."""
+        """dict of docs/speed.md's names."""
         figures = {
             name: round(self.median(name), 3) for name in ("forward_ms", "backward_ms", "total_ms")
         }
