@@ -139,12 +139,6 @@ MUTATIONS = (
     ),
     mutation(
         "extract/extraction.py",
-        '    digest.update("\\n".join(paths).encode(errors="surrogateescape"))\n',
-        "",
-        _ANEW,
-    ),
-    mutation(
-        "extract/extraction.py",
         "began, before = time.perf_counter(), partial.seconds",
         "began, before = time.perf_counter(), 0.0",
         _CARRIED,
