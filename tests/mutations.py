@@ -45,7 +45,9 @@ _NUMBERS = "prototxt/test_prototxt.py::test_impossible_values_are_refused_by_nam
 _DRAWS = "protocols/test_intervals.py::test_every_draw_finds_its_own_threshold"
 _ANEW = "extract/test_extract.py::test_work_begins_anew_where_a_file_of_the_same_name_has_changed"
 _EXTRACTED = "extract/test_extract.py::test_the_summary_counts_the_seconds_and_images_of_a_second"
-_CARRIED = "extract/test_extract.py::test_the_summary_counts_the_seconds_before_an_interruption_too"
+_CARRIED = (
+    "extract/test_extract.py::test_a_resumed_run_adds_up_the_seconds_and_its_speed_is_its_own"
+)
 _TRAINED = "train/test_train.py::test_metrics_and_report_count_the_images_of_a_second"
 _RESUMED = "train/test_train.py::test_seconds_of_a_resumed_run_go_on_from_those_before"
 _ROW = "data/test_metrics.py::test_a_row_has_the_images_of_a_second_and_the_seconds_so_far"
@@ -145,10 +147,22 @@ MUTATIONS = (
     ),
     mutation(
         "extract/extraction.py",
-        '"images_per_second": round(len(names) / partial.seconds, 3)',
-        '"images_per_second": round(len(names) / partial.seconds / 2, 3)',
+        "round(read / (partial.seconds - before), 3)",
+        "round(read / partial.seconds, 3)",
+        _CARRIED,
+    ),
+    mutation(
+        "extract/extraction.py",
+        "read += len(readable)",
+        "read += len(readable) // 2",
         _EXTRACTED,
         _CARRIED,
+    ),
+    mutation(
+        "extract/extraction.py",
+        "math.floor(Fraction(str(options.max_bad)) * len(paths))",
+        "math.floor(options.max_bad * len(paths))",
+        "extract/test_extract.py::test_a_share_is_counted_as_it_was_typed",
     ),
     mutation(
         "extract/partial.py",

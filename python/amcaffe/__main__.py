@@ -32,13 +32,11 @@ def usage():
 
 
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        print(usage())
-        return 0
-    if sys.argv[1] == "--version":
-        print(__version__)
-        return 0
-    step = sys.argv[1]
+    step = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if step in ("-h", "--help"):
+        return cli.run("--help", lambda _: print(usage()))
+    if step == "--version":
+        return cli.run(step, lambda _: print(__version__))
     if step not in STEPS:
         print(f"amcaffe: no step named {step!r}\n\n{usage()}", file=sys.stderr)
         return 2

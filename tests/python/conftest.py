@@ -50,6 +50,22 @@ def wheel_toolkit():
 
 
 @pytest.fixture(scope="session")
+def wheel_files(tmp_path_factory):
+    """Folder with lib/, the Python files of a wheel as they are installed, and its PKG-INFO."""
+    pytest.importorskip("setuptools", reason="setuptools is not installed")
+    pytest.importorskip("pybind11", reason="pybind11 is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [
+        sys.executable, "-W", "ignore", "setup.py", "egg_info", "--egg-base", str(folder),
+        "build_py", "--build-lib", str(folder / "lib"),
+    ]  # fmt: skip
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
 def step():
     """Run `python -m amcaffe.<step> arguments` and capture what it prints."""
 
@@ -131,3 +147,13 @@ class TinyFaces:
 @pytest.fixture
 def tiny_faces(tmp_path):
     return TinyFaces(tmp_path)
+
+
+@pytest.fixture
+def train(step, tiny_faces):
+    """Run `python -m amcaffe.train` on tiny_faces, in their folder."""
+
+    def run(*arguments, solver=tiny_faces.solver, out="out"):
+        return step("train", "--solver", solver, "--out", out, *arguments, cwd=tiny_faces.folder)
+
+    return run

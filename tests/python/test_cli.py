@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -44,6 +45,20 @@ def test_a_name_that_is_not_utf_8_is_told_and_can_be_printed(capsys):
     told = capsys.readouterr()
     assert told.out == "out/\\udcc0\n"
     assert "not UTF-8: 'in/\\udcc0'" in told.err and "convmv" in told.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",), ("faces", "--help")])
+def test_output_that_nobody_takes_is_no_fault_of_the_package(arguments):
+    command = [sys.executable, "-m", "amcaffe", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stderr.endswith("No space left on device\n")
+    assert "Traceback" not in done.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as unread:
+        done = subprocess.run(command, stdout=unread, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (cli.NO_READER, "")
 
 
 def test_ctrl_c_ends_in_130_without_a_traceback(capsys):

@@ -11,9 +11,10 @@ from pathlib import Path
 from amcaffe.build.configure import configure_options, drop_other_toolkit
 from amcaffe.build.logged import LOG_NAME, logged
 from amcaffe.errors import BuildError, TreeError
+from amcaffe.host.advice import get_packages
 from amcaffe.host.cmake_cache import read_cache
 from amcaffe.host.pycaffe_binding import OURS, PYBIND11, choose_binding, require_pybind11
-from amcaffe.host.toolchain import APT_HINT, generator, require_cmake
+from amcaffe.host.toolchain import generator, require_cmake
 from amcaffe.host.tree import MARK, require_tree
 
 MKLDNN = "cmake/MKLDNN.cmake"
@@ -85,7 +86,7 @@ def build(root, cuda, tests=None, defines=(), jobs=None, say=print, binding=None
             found=f"Python {version}; details in {log}",
             expected="libboost_python of the same Python version, and numpy installed",
             hint=f"patch the tree and build with --binding {PYBIND11}, which needs neither; or use "
-            "the distribution's python3 in a virtual environment; " + APT_HINT,
+            "the distribution's python3 in a virtual environment; " + get_packages(),
         )
     targets = ["all"] + (["test.testbin"] if tests else [])
     _compile(cmake, folder, jobs, environment, "--target", *targets)

@@ -11,6 +11,7 @@ from amcaffe import cli
 from amcaffe.bundle.contents import plan_bundle
 from amcaffe.bundle.write import find_patchelf, require_place, write_bundle
 from amcaffe.errors import InputError, TreeError
+from amcaffe.host.advice import name_tree
 
 
 def main(argv):
@@ -33,7 +34,7 @@ def main(argv):
     if not options.caffe_root:
         raise TreeError(
             "no Caffe tree to bundle: $CAFFE_ROOT is not set",
-            hint='--caffe-root PATH, or in the project: eval "$(make -s env)"',
+            hint=name_tree("--caffe-root PATH"),
         )
     folder = Path(options.folder).absolute()
     patchelf = find_patchelf()

@@ -68,7 +68,7 @@ def load_features(path):
         differ, a value is not finite in float32, or a path stands twice.
     """
     matrix_path, list_path = feature_paths(path)
-    hint = "python python/extract_features.py LIST OUT writes OUT.npy and OUT.txt"
+    hint = "python -m amcaffe.extract LIST OUT writes OUT.npy and OUT.txt"
     shape = npy_shape(matrix_path, "features", hint)
     images = read_image_list(list_path)
     _check_shape(matrix_path, shape, images.paths)

@@ -37,20 +37,13 @@ def atomic_file(path, durable=True):
 
     Raises: InputError: the folder cannot be made or written to, or the disk is full.
     """
-    partial = None
-    try:
-        with _told(path):
-            partial = _partial(path)
-            with open(partial, "wb") as file:
-                yield file
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
-            os.replace(partial, path)
-    except BaseException:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
-        raise
+    with _part_of(path) as part:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(part, path)
 
 
 def atomic_set(contents):
@@ -144,22 +137,28 @@ def _fill(descriptor, size):
 
 def _written(path, content):
     """Path of a finished file, which is to take the place of `path`."""
+    with _part_of(path) as part, open(part, "wb") as file:
+        if callable(content):
+            content(file)
+        else:
+            file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+    return part
+
+
+@contextlib.contextmanager
+def _part_of(path):
+    """A new empty file beside `path`, which is gone where the block fails."""
     part = None
     try:
         with _told(path):
             part = _partial(path)
-            with open(part, "wb") as file:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
+            yield part
     except BaseException:
         if part is not None:
             part.unlink(missing_ok=True)
         raise
-    return part
 
 
 def _partial(path):

@@ -1,12 +1,12 @@
 """Images as Caffe's ImageData layer reads them: BGR (or grey), uint8, resized bilinearly."""
 
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 
+from amcaffe.data.regular_files import waits
 from amcaffe.progress import Progress
 
 _CHUNK = 64
@@ -27,8 +27,7 @@ def read_image(path, color=True):
         (decoders fill the rest of such an image with grey).
     """
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opened, it may wait for ever
+        if waits(path):
             raise ImageError("a pipe or a device")
         with open(path, "rb") as file:
             data = file.read()

@@ -52,7 +52,7 @@ def claimed_folder(folder, step, files, appended=()):
     Raises: InputError: the folder cannot be made or written to, another run writes to it, or
         something else than a file stands in a file's place.
     """
-    folder = Path(folder)
+    folder = named(folder)
     paths, grown = ([folder / name for name in names] for names in (files, appended))
     with _claimed(folder, folder / FOLDER_LOCK, folder, step, paths, grown) as claim:
         yield claim
@@ -68,6 +68,16 @@ def claimed_stem(stem, step, suffixes, appended=()):
     )
     with _claimed(stem.parent, lock, stem, step, paths, grown) as claim:
         yield claim
+
+
+def named(path):
+    """The Path of an output. Raises InputError where it is empty, which Path takes for `.`."""
+    if not os.fspath(path):
+        raise InputError(
+            "the name of the output is empty",
+            hint="where it is a variable's value: that is not set; nothing was written",
+        )
+    return Path(path)
 
 
 def refuse_inputs(outputs, inputs):

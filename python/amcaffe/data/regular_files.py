@@ -7,6 +7,17 @@ from amcaffe.data.visible import shown, visible
 from amcaffe.errors import InputError
 
 
+def waits(path):
+    """Whether who opens `path` to read may wait for ever: it is a pipe, a socket or a device.
+
+    A folder is none of these; opening it fails at once, with words of the system's.
+
+    Raises: OSError, ValueError: as os.stat does.
+    """
+    mode = os.stat(path).st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def read_regular(path, what):
     """Bytes of a regular file. `what` it is, and errors: as open_regular has them."""
     with open_regular(path, what) as file:
@@ -23,8 +34,7 @@ def open_regular(path, what, hint=None):
     Raises: InputError: no such file, a folder, a pipe or a device, or no name of a file.
     """
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        if waits(path):
             raise InputError(
                 f"cannot read the {what} {shown(path)}: it is a pipe or a device",
                 expected="a file on disk, which can be read again",

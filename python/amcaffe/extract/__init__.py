@@ -28,7 +28,7 @@ def _parser():
         "and each value in 0..255 given as (x - MEAN) * SCALE; MEAN may be one number a channel,\n"
         "joined by `/`. Without resize and crop, an image of another size than the net's is\n"
         "resized to it.",
-        "python python/extract_features.py lfw/list.txt build/lfw --root lfw/ \\\n"
+        "python -m amcaffe.extract lfw/list.txt build/lfw --root lfw/ \\\n"
         "      --net prototxt/face_deploy.prototxt --weights build/casia/final.caffemodel",
     )
     parser.add_argument("LIST", help="image list")
@@ -61,7 +61,16 @@ def _parser():
         "--batch", type=int, default=64, metavar="N", help="images a forward pass (default: 64)"
     )
     parser.add_argument("--gpu", type=int, metavar="N", help="default: the CPU")
-    parser.add_argument(
+    unreadable = parser.add_mutually_exclusive_group()
+    unreadable.add_argument(
+        "--max-bad",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="the share of the images, 0..1, that may be unreadable: those are left out and named "
+        "in OUT.unreadable.txt, one more is an error (default: 1, any number but all)",
+    )
+    unreadable.add_argument(
         "--strict", action="store_true", help="an unreadable image is an error, before the net runs"
     )
     return parser

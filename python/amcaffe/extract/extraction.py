@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 import sys
 import time
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Optional
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from amcaffe.data.features import feature_paths, save_features
 from amcaffe.data.images import check_images
-from amcaffe.data.outputs import claimed_stem
+from amcaffe.data.outputs import claimed_stem, named
 from amcaffe.data.provenance import made_from, stamp_of
 from amcaffe.data.visible import shown
 from amcaffe.errors import InputError
@@ -28,7 +30,9 @@ from amcaffe.progress import Progress
 
 _SAVE_SECONDS = 5.0
 _SHOWN = 5
+_ROOT = "--root gives the folder that the list's paths start from"
 _WRITTEN = (".npy", ".txt", ".json", ".unreadable.txt", ".partial.json")
+_NOT_OF_ROWS = ("batch", "gpu", "strict", "max_bad", "out")
 _KEPT_OPEN = (".partial.npy", ".caffe.log")
 
 
@@ -48,6 +52,7 @@ class Options:
     batch: int = 64
     gpu: Optional[int] = None
     strict: bool = False
+    max_bad: float = 1.0
     encoding: Optional[str] = None
 
 
@@ -55,23 +60,29 @@ def extract(options):
     """Write OUT.npy, OUT.txt, OUT.json and, where images were unreadable, OUT.unreadable.txt.
 
     Returns: the summary that OUT.json holds.
-    Raises: InputError: before the net runs, except where every image is unreadable, a
-        feature is not finite, or the disk has no room at the end.
+    Raises: InputError: before the net runs, except where more images are unreadable than
+        max_bad allows, a feature is not finite, or the disk has no room at the end.
     """
-    stem = str(feature_paths(options.out)[0])[: -len(".npy")]
+    stem = str(feature_paths(named(options.out))[0])[: -len(".npy")]
     with claimed_stem(stem, "extract", _WRITTEN, _KEPT_OPEN) as claim:
         return _extract(options, stem, claim)
 
 
 def _extract(options, stem, claim):
+    caffe = import_caffe()  # before the list, which may be one of millions
     listed = listed_images(options.image_list, options.root, options.encoding)
     names = listed.names
     if options.batch < 1:
         raise InputError("--batch must be 1 or more", found=str(options.batch))
+    if not 0 <= options.max_bad <= 1:
+        raise InputError(
+            "--max-bad is a share of the list's images",
+            found=str(options.max_bad),
+            expected="0..1, such as 0.01 for one in a hundred",
+        )
     paths = [str(Path(options.root) / name) for name in names]
     claim.spare([options.image_list, options.net, options.weights, *paths])
     _refuse_foreign(stem)
-    caffe = import_caffe()
     log = Path(f"{stem}.caffe.log")
     with caffe_log(log, "extract", "mend that; the same command goes on where it was"):
         try:
@@ -89,7 +100,7 @@ def _extract(options, stem, claim):
             signature = _signature(options, paths, sources)
             partial = Partial(stem, (len(names), network.dim), signature)
             try:
-                _run(network, fitted, partial, paths, options)
+                speed = _run(network, fitted, partial, paths, options)
             finally:
                 partial.save()
         finally:
@@ -97,6 +108,7 @@ def _extract(options, stem, claim):
                 log.unlink()  # it is of use, and stays, where Caffe stops by itself
     facts = {
         "input": str(net_input),
+        "images_per_second": speed,
         "device": device,
         "caffe": caffe.__version__,
         "made_from": sources,
@@ -139,8 +151,8 @@ def _refuse_unreadable(image_list, paths, net_input):
 
 
 def _signature(options, paths, sources):
-    """Of everything that the rows depend on, images by size and time; not of batch and device."""
-    rest = {k: v for k, v in asdict(options).items() if k not in ("batch", "gpu", "strict", "out")}
+    """Of everything that the rows depend on, images by size and time."""
+    rest = {key: value for key, value in asdict(options).items() if key not in _NOT_OF_ROWS}
     digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
     for name in ("net", "weights"):
         digest.update(sources[name]["sha256"].encode())
@@ -150,10 +162,15 @@ def _signature(options, paths, sources):
 
 
 def _run(network, net_input, partial, paths, options):
-    """Fill the rows of `partial` that are not done."""
+    """Fill the rows of `partial` that are not done.
+
+    Returns: images a second, of those that were read here and not by an earlier run that was
+        interrupted; None where this one read none.
+    """
     if partial.done:
         print(f"amcaffe extract: going on after {partial.done} images", file=sys.stderr)
-    resized = None
+    _refuse_too_many(partial, paths, options)
+    resized, read = None, 0
     began, before = time.perf_counter(), partial.seconds
     saved = began
     with (
@@ -175,6 +192,7 @@ def _run(network, net_input, partial, paths, options):
                     features = normalize(features)
                 _refuse_not_finite(features, [paths[row] for row in readable], options.weights)
                 partial.matrix[readable] = features
+            read += len(readable)
             partial.unreadable.update(problems)
             partial.done = rows.stop
             now = time.perf_counter()
@@ -183,6 +201,23 @@ def _run(network, net_input, partial, paths, options):
                 partial.save()
                 saved = now
             bar.update(len(rows))
+            _refuse_too_many(partial, paths, options)
+    return round(read / (partial.seconds - before), 3) if read else None
+
+
+def _refuse_too_many(partial, paths, options):
+    """Raise InputError where more images were unreadable so far than --max-bad allows."""
+    # By the digits that were typed: 0.29 of 100 images are 29, and not what a float has of them.
+    allowed = math.floor(Fraction(str(options.max_bad)) * len(paths))
+    bad, done = partial.unreadable, partial.done
+    if len(bad) > allowed:
+        hint = "mend or remove them; with a larger --max-bad the same command goes on where it was"
+        raise InputError(
+            f"{options.image_list}: {len(bad)} of the first {done} images cannot be read",
+            found=_first(f"{shown(paths[row])}: {reason}" for row, reason in sorted(bad.items())),
+            expected=f"{allowed} at most of all {len(paths)} (--max-bad {options.max_bad:g})",
+            hint=_ROOT if len(bad) == done else hint,
+        )
 
 
 def _refuse_not_finite(features, paths, weights):
@@ -206,14 +241,13 @@ def _finish(stem, partial, listed, network, options, facts):
         raise InputError(
             f"{options.image_list}: none of the {len(names)} images can be read",
             found=_first(f"{shown(name)}: {reason}" for name, reason in unreadable),
-            hint="--root gives the folder that the list's paths start from",
+            hint=_ROOT,
         )
     summary = {
         "images": int(readable.sum()),
         "unreadable": len(unreadable),
         "lines": listed.lines,
         "seconds": round(partial.seconds, 3),
-        "images_per_second": round(len(names) / partial.seconds, 3),
         "dim": network.dim,
         "blob": options.blob,
         "mirror": network.mirror,
@@ -235,8 +269,9 @@ def _finish(stem, partial, listed, network, options, facts):
         beside={f"{stem}.json": json.dumps(summary, indent=2) + "\n", report: left_out or None},
         finished=None if unreadable else partial.matrix_path,
     )
+    speed = summary["images_per_second"]
     print(
-        f"{summary['images']} images, {summary['images_per_second']:g} images/s, "
+        f"{summary['images']} images, {'' if speed is None else f'{speed:g} images/s, '}"
         f"{network.dim} values each, mirror {network.mirror}"
     )
     if unreadable:

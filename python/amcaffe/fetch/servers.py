@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from amcaffe.data.outputs import claimed_stem
+from amcaffe.data.outputs import claimed_stem, named
 from amcaffe.errors import FetchError, InputError
 from amcaffe.fetch.archives import BadArchive, unpack
 from amcaffe.host.pinned import COMMIT, NOT_SOURCE, TREE_SHA256, tree_digest
@@ -33,9 +33,9 @@ def fetch(destination, source=None, unpinned=False, say=print):
         unpinned: accept another tree than the pinned one (with source only).
         say: function of one line, called with what was tried and found.
     Raises: FetchError: no source served the tree; lists what was tried.
-        InputError: destination holds something else.
+        InputError: destination is empty, or holds something else.
     """
-    destination = Path(destination).absolute()
+    destination = named(destination).absolute()
     if destination.exists():
         if not destination.is_dir():
             raise InputError(f"{destination} exists and is no folder")

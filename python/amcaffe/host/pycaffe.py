@@ -1,8 +1,7 @@
 """The built pycaffe of this Python, and the device that it computes on."""
 
 from amcaffe.errors import BuildError, InputError
-
-_HINT = 'python -m amcaffe.build $CAFFE_ROOT, or in the project: eval "$(make -s env)"'
+from amcaffe.host import advice
 
 
 def import_caffe():
@@ -13,14 +12,14 @@ def import_caffe():
         raise BuildError(
             "`import caffe` failed in this Python",
             found=str(error),
-            hint=_HINT,
+            hint=advice.build_caffe(),
         ) from None
     if not hasattr(caffe, "Net"):  # a folder of that name is a module too, an empty one
         raise BuildError(
             "`import caffe` found something else than pycaffe",
             found=caffe.__file__ or ", ".join(caffe.__path__),
-            hint=f"{_HINT}; a folder named caffe in the current directory is found before, or "
-            "instead",
+            hint=f"{advice.build_caffe()}; a folder named caffe in the current directory is found "
+            "before, or instead",
         )
     return caffe
 

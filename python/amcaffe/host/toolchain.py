@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from amcaffe.errors import BuildError
-
-APT_HINT = "on Debian or Ubuntu: apt-get install $(grep -v '^#' cmake/debian-packages.txt)"
+from amcaffe.host.advice import get_packages
 
 # What Caffe's CUDA build includes and links, beside nvcc itself.
 CUDA_HEADERS = ("cuda_runtime.h", "cublas_v2.h", "curand.h")
@@ -65,7 +64,7 @@ def require_cmake():
     """
     cmake = shutil.which("cmake")
     if cmake is None:
-        raise BuildError("cmake is not installed", hint=APT_HINT + ", or: pip install cmake")
+        raise BuildError("cmake is not installed", hint=get_packages() + ", or: pip install cmake")
     return cmake
 
 
@@ -78,4 +77,4 @@ def generator():
         return "Ninja"
     if shutil.which("make"):
         return "Unix Makefiles"
-    raise BuildError("neither ninja nor make is installed", hint=APT_HINT)
+    raise BuildError("neither ninja nor make is installed", hint=get_packages())

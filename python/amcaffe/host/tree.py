@@ -5,6 +5,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from amcaffe.errors import TreeError
+from amcaffe.host.advice import name_tree
 
 PROTO = "src/caffe/proto/caffe.proto"
 LAYER = "include/caffe/layer.hpp"
@@ -110,7 +111,7 @@ def require_tree(path):
         raise TreeError(
             "the path of the Caffe tree is empty: $CAFFE_ROOT is not set",
             expected="the root of a Caffe source tree",
-            hint='export CAFFE_ROOT=PATH, or in the project: eval "$(make -s env)"',
+            hint=name_tree("export CAFFE_ROOT=PATH"),
         )
     root = Path(path)
     there = _is_there(root)

@@ -105,21 +105,22 @@ def _opened(path):
         ) from None
 
 
-def _group(path, parent, name):
-    """A group that lies in this file itself."""
-    h5py = require_h5py(path)
+def _own(path, parent, name):
+    """What stands under a name in this file itself; None: nothing, or what a link leads to."""
     link = parent.get(name, getlink=True)
-    found = parent.get(name) if isinstance(link, h5py.HardLink) else None
-    if not isinstance(found, h5py.Group):
+    return parent.get(name) if isinstance(link, require_h5py(path).HardLink) else None
+
+
+def _group(path, parent, name):
+    found = _own(path, parent, name)
+    if not isinstance(found, require_h5py(path).Group):
         _refuse(path, f"no group {name!r} in {parent.name}")
     return found
 
 
 def _dataset(path, parent, name):
-    h5py = require_h5py(path)
-    link = parent.get(name, getlink=True)
-    found = parent.get(name) if isinstance(link, h5py.HardLink) else None
-    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
+    found = _own(path, parent, name)
+    if not isinstance(found, require_h5py(path).Dataset) or found.external or found.is_virtual:
         _refuse(path, f"no data {name!r} in {parent.name}")
     return found
 

@@ -9,6 +9,7 @@ from typing import Callable
 import numpy as np
 
 from amcaffe.errors import BuildError
+from amcaffe.host.advice import build_core
 
 HALVINGS = 50  # of 180 degrees: more than double precision tells apart
 
@@ -74,6 +75,6 @@ def _extension():
     if _core is None:
         raise BuildError(
             "amcaffe._core, the layers' formulas for Python, is not built for this Python",
-            hint="python setup.py build_ext --inplace, or: pip install .",
+            hint=build_core(),
         )
     return _core

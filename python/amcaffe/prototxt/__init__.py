@@ -35,7 +35,7 @@ def _parser():
         "memory, and with figures of the cosines. Weights move between the heads by layer name,\n"
         "except to and from a-softmax. am-softmax takes the margin where the cosine exceeds it,\n"
         "as its code was released; am-softmax-fused takes it always, as the paper has it.",
-        "amcaffe prototxt --out nets --depth 10 --classes 500 --batch 64 \\\n"
+        "python -m amcaffe.prototxt --out nets --depth 10 --classes 500 --batch 64 \\\n"
         "      --source faces/train.txt --root faces/",
     )
     default = Experiment()

@@ -11,6 +11,9 @@ environment exists. `make setup` is its usual caller.
 import shlex
 
 from amcaffe import cli
+from amcaffe.errors import InputError
+from amcaffe.host.advice import build_caffe
+from amcaffe.host.resources import PACKAGE, is_checkout
 from amcaffe.setup.linters import Linters
 from amcaffe.setup.making import EXTRAS, Setup
 
@@ -34,6 +37,12 @@ def main(argv):
         "--lint", action="store_true", help="only what `make lint` needs, which is no Caffe"
     )
     options = arguments.parse_args(argv)
+    if not is_checkout():
+        raise InputError(
+            "amcaffe.setup makes what a checkout of the project needs, and this is none",
+            found=str(PACKAGE),
+            hint=build_caffe(),
+        )
     setup = Linters() if options.lint else Setup(options.cuda, options.cuda_arch)
     if options.env:
         for name, value in setup.environment().items():

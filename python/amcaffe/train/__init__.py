@@ -26,7 +26,7 @@ def _parser():
         + FORMS
         + "\nLists of ImageData layers need labels. Of one that ImageData would read otherwise,\n"
         "DIR receives a copy in its form.",
-        "amcaffe train --solver prototxt/face_solver.prototxt --out build/casia --gpu 0",
+        "python -m amcaffe.train --solver prototxt/face_solver.prototxt --out build/casia --gpu 0",
     )
     parser.add_argument("--solver", required=True, metavar="FILE", help="solver prototxt")
     parser.add_argument("--out", required=True, metavar="DIR", help="made where missing")

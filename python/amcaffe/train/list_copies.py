@@ -11,6 +11,8 @@ from pathlib import Path
 from amcaffe.data.files import atomic_write
 from amcaffe.data.lists import image_list_text
 
+FOLDER = "for_caffe"  # in a run's folder
+
 
 def own_form(source, images):
     """A list as ImageData reads it as we do, or None where it reads the list itself so.
@@ -26,7 +28,7 @@ class ListCopies:
     """The copies that a run needs, in the folder for_caffe of `folder`, the run's."""
 
     def __init__(self, folder):
-        self._folder = Path(folder) / "for_caffe"
+        self._folder = Path(folder) / FOLDER
         self._copies = {}  # (source, root_folder): copy
         self._taken = set()
 

@@ -20,6 +20,8 @@ from amcaffe.train.data_check import check_data
 from amcaffe.train.input_check import TrainingInput
 from amcaffe.train.list_copies import ListCopies
 from amcaffe.train.loop import Run
+from amcaffe.train.mean_check import check_means
+from amcaffe.train.refusal import unchanged_if_refused
 from amcaffe.train.snapshots import FINAL, REPORT
 from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of, sources_of
 
@@ -80,12 +82,17 @@ def _train(options, claim):
     made = TrainingInput(training_path, training_layers, options.deploy)
     advice = f"mend that; then --resume goes on in {out}"
     # From the loop on, signals are handled here, until the log is closed too.
-    with contextlib.ExitStack() as signals, caffe_log(out / "caffe.log", "train", advice):
+    with (
+        unchanged_if_refused(out, bool(earlier)) as begun,
+        contextlib.ExitStack() as signals,
+        caffe_log(out / "caffe.log", "train", advice),
+    ):
         device = use_device(caffe, gpu_of(parameters, options))
         copies = ListCopies(out)
         for number, (path, _, layers) in enumerate(nets):
             remember, training = out / "checked.json", number == 0
             check_data(path, layers, remember, options.encoding, copies, training)
+            check_means(caffe, path, layers)
         copies.use_in(parameters, nets)
         seed = parameters.random_seed
         if earlier:
@@ -106,6 +113,7 @@ def _train(options, claim):
             "made_from": sources,
         }
         layers = [layers for _, _, layers in nets]
+        begun()
         return Run(caffe, solver, layers, parameters, options, history, facts).loop(signals)
 
 

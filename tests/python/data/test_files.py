@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from amcaffe.data.files import atomic_set, atomic_write, remove_parts, reserve
+from amcaffe.data.files import atomic_file, atomic_set, atomic_write, remove_parts, reserve
 from amcaffe.errors import InputError
 from conftest import step_environment
 
@@ -60,6 +60,20 @@ def test_a_set_that_is_stopped_anywhere_leaves_the_old_one(folder, monkeypatch, 
     with pytest.raises((KeyboardInterrupt, InputError)):
         atomic_set(wanted)
     assert contents(folder) == before
+
+
+def _full_disk(file):
+    file.write(b"half of ")
+    raise OSError(28, "No space left on device")
+
+
+def test_a_write_that_fails_half_way_leaves_nothing_of_itself(folder):
+    with pytest.raises(InputError, match="a.json: No space left"):
+        with atomic_file(folder / "a.json") as file:
+            _full_disk(file)
+    with pytest.raises(InputError, match="c.png: No space left"):
+        atomic_set({folder / "a.json": "new", folder / "c.png": _full_disk})
+    assert contents(folder) == OLD
 
 
 KILLED = """

@@ -11,6 +11,8 @@ import pytest
 
 from amcaffe.data.outputs import claimed_folder, claimed_stem, refuse_inputs
 from amcaffe.errors import InputError
+from amcaffe.extract import Options, extract
+from amcaffe.fetch.servers import fetch
 from conftest import step_environment
 
 FILES = ("report.json", "plot.png")
@@ -20,6 +22,18 @@ def claim(place, kind="folder", **options):
     if kind == "folder":
         return claimed_folder(place, "evaluate", FILES, **options)
     return claimed_stem(place, "extract", (".npy", ".txt"), **options)
+
+
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for take in (lambda: claim("").__enter__(), lambda: fetch(""), lambda: extract_to("")):
+        with pytest.raises(InputError, match="name of the output is empty"):
+            take()
+    assert not list(tmp_path.iterdir())
+
+
+def extract_to(out):
+    extract(Options("list", out, "net", "weights"))
 
 
 HOLD = """
@@ -168,6 +182,9 @@ def test_a_file_that_is_read_is_not_written_under_any_name(tmp_path, monkeypatch
     (tmp_path / "report.json").write_text("read")
     same("report.json", "input")
     read = "input" if (tmp_path / "input").exists() else f"{tmp_path}/./report.json"
-    with pytest.raises(InputError, match="report.json would be written over"), claim("") as claimed:
+    with (
+        pytest.raises(InputError, match="report.json would be written over"),
+        claim(".") as claimed,
+    ):
         claimed.spare([None, "nowhere", read])
     refuse_inputs(["report.json"], [None, "nowhere"])

@@ -6,29 +6,15 @@ import pytest
 from amcaffe.data.pair_lists import FORMS, read_pairs
 from amcaffe.data.pairs import locate
 from amcaffe.errors import InputError
+from pair_files import LFW_LIKE, write_pairs
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 LFW = DATA / "lfw" / "pairs.txt"
 
 
-def write(tmp_path, text):
-    path = tmp_path / "pairs.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-LFW_LIKE = (
-    "2\t1\n"
-    "Ann\t1\t2\n"
-    "Ann\t3\tBo_Li\t12\n"
-    "Cy\t4\t1\n"
-    "Cy\t1\tDi\t1\n"
-)  # fmt: skip
-
-
 @pytest.mark.parametrize("text", [LFW_LIKE, LFW_LIKE.rstrip(), LFW_LIKE.replace("\n", "\r\n")])
 def test_lfw_lists_are_read(tmp_path, text):
-    named = read_pairs(write(tmp_path, text))
+    named = read_pairs(write_pairs(tmp_path, text))
     assert named.left == [
         "Ann/Ann_0001.jpg",
         "Ann/Ann_0003.jpg",
@@ -62,18 +48,18 @@ def test_a_broken_line_of_an_lfw_list_is_named_with_the_forms(tmp_path, line, te
     lines = LFW_LIKE.split("\n")
     lines[line - 1] = text
     with pytest.raises(InputError, match=f"pairs.txt:{line}: no pair") as caught:
-        read_pairs(write(tmp_path, "\n".join(lines)))
+        read_pairs(write_pairs(tmp_path, "\n".join(lines)))
     assert caught.value.expected == FORMS and repr(text) in caught.value.found
 
 
 def test_a_kind_of_pair_that_the_header_does_not_have_there_is_named(tmp_path):
     text = LFW_LIKE.replace("Ann\t3\tBo_Li\t12", "Ann\t3\t4")
     with pytest.raises(InputError, match="pairs.txt:3: no mismatched pair"):
-        read_pairs(write(tmp_path, text))
+        read_pairs(write_pairs(tmp_path, text))
 
 
 def test_a_cut_lfw_list_is_refused(tmp_path):
-    path = write(tmp_path, LFW_LIKE[: LFW_LIKE.index("Cy\t1")])
+    path = write_pairs(tmp_path, LFW_LIKE[: LFW_LIKE.index("Cy\t1")])
     with pytest.raises(InputError, match="header") as caught:
         read_pairs(path)
     assert caught.value.found == "3 pairs after the header"
@@ -82,7 +68,7 @@ def test_a_cut_lfw_list_is_refused(tmp_path):
 def test_plain_lists_are_read_and_cut_into_folds_of_both_kinds(tmp_path):
     lines = [f"a/{k}.png b/{k}.png 1" for k in range(6)]
     lines += [f"a/{k}.png\tc d/{k}.png\t0" for k in range(9)]
-    named = read_pairs(write(tmp_path, "\n".join(lines) + "\n\n"), folds=3)
+    named = read_pairs(write_pairs(tmp_path, "\n".join(lines) + "\n\n"), folds=3)
     assert (named.left[0], named.right[0]) == ("a/0.png", "b/0.png")
     assert named.right[6] == "c d/0.png"
     assert named.same.tolist() == [True] * 6 + [False] * 9
@@ -91,7 +77,7 @@ def test_plain_lists_are_read_and_cut_into_folds_of_both_kinds(tmp_path):
 
 @pytest.mark.parametrize("text", ["a b", "a b 2", "a b c 1", "a b perhaps", "a\tb\t1\tx", "a\t\t1"])
 def test_a_broken_line_of_a_plain_list_is_named_with_the_forms(tmp_path, text):
-    path = write(tmp_path, f"a b 1\n{text}\n")
+    path = write_pairs(tmp_path, f"a b 1\n{text}\n")
     with pytest.raises(InputError, match="pairs.txt:2: no pair") as caught:
         read_pairs(path, folds=2)
     assert "two lines a pair" in str(caught.value) and "View 1" in str(caught.value)
@@ -99,7 +85,7 @@ def test_a_broken_line_of_a_plain_list_is_named_with_the_forms(tmp_path, text):
 
 def test_a_plain_list_too_short_for_its_folds_is_refused(tmp_path):
     with pytest.raises(InputError, match="too few pairs for 10 folds") as caught:
-        read_pairs(write(tmp_path, "a b 1\nc d 0\n"))
+        read_pairs(write_pairs(tmp_path, "a b 1\nc d 0\n"))
     assert caught.value.found == "1 matched and 1 mismatched"
 
 
@@ -107,9 +93,9 @@ def test_lists_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(InputError, match="none.txt: No such file"):
         read_pairs(tmp_path / "none.txt")
     with pytest.raises(InputError, match="pairs.txt is empty"):
-        read_pairs(write(tmp_path, "\n \n"))
+        read_pairs(write_pairs(tmp_path, "\n \n"))
     with pytest.raises(InputError, match="no pair after the header"):
-        read_pairs(write(tmp_path, "10\t300\n"))
+        read_pairs(write_pairs(tmp_path, "10\t300\n"))
     (tmp_path / "bytes.txt").write_bytes(b"a b 1\n\xff\xfe b 1\n")
     with pytest.raises(InputError, match="bytes.txt:2: not UTF-8"):
         read_pairs(tmp_path / "bytes.txt")
@@ -161,7 +147,7 @@ FORMS_OF_FOUR = {
 
 @pytest.mark.parametrize("form", FORMS_OF_FOUR)
 def test_each_form_gives_the_same_pairs(tmp_path, form):
-    named = read_pairs(write(tmp_path, FORMS_OF_FOUR[form]), folds=2)
+    named = read_pairs(write_pairs(tmp_path, FORMS_OF_FOUR[form]), folds=2)
     assert list(zip(named.left, named.right, named.same.tolist())) == PLAIN
     assert named.fold.tolist() == [0, 0, 1, 1]
 
@@ -181,7 +167,7 @@ LFW_LINES = ["Ann\t1\t2", "Cy\t4\t1", "Ann\t3\tBo_Li\t12", "Cy\t1\tDi\t1"]
 @pytest.mark.parametrize("gap", ["\t", " ", "  ", ",", ";"])
 def test_view_1_and_lines_without_a_header_are_cut_by_folds(tmp_path, header, gap):
     text = header + "\n".join(LFW_LINES).replace("\t", gap)
-    named = read_pairs(write(tmp_path, text), folds=2)
+    named = read_pairs(write_pairs(tmp_path, text), folds=2)
     assert named.right == [
         "Ann/Ann_0002.jpg", "Cy/Cy_0001.jpg", "Bo_Li/Bo_Li_0012.jpg", "Di/Di_0001.jpg",
     ]  # fmt: skip
@@ -194,25 +180,25 @@ def test_view_1_and_lines_without_a_header_are_cut_by_folds(tmp_path, header, ga
 @pytest.mark.parametrize("header, folds", [("", 1), ("2\n", 1), ("2\t2\n", 2)])
 def test_two_lines_a_pair_may_be_names_and_numbers(tmp_path, header, folds):
     text = "Ann\t1\nAnn\t2\nCy\t4\nCy\t1\nAnn\t3\nBo_Li\t12\nCy\t1\nDi\t1\n"
-    named = read_pairs(write(tmp_path, header + text * folds), folds=2)
+    named = read_pairs(write_pairs(tmp_path, header + text * folds), folds=2)
     assert named.right[:3] == ["Ann/Ann_0002.jpg", "Cy/Cy_0001.jpg", "Bo_Li/Bo_Li_0012.jpg"]
     assert named.same[:4].tolist() == [True, True, False, False]
 
 
 def test_view_1_has_its_matched_pairs_first(tmp_path):
     with pytest.raises(InputError, match="pairs.txt:2: no matched pair"):
-        read_pairs(write(tmp_path, "2\n" + "\n".join(LFW_LINES[::-1])), folds=2)
+        read_pairs(write_pairs(tmp_path, "2\n" + "\n".join(LFW_LINES[::-1])), folds=2)
     with pytest.raises(InputError, match="do not agree"):
-        read_pairs(write(tmp_path, "3\n" + "\n".join(LFW_LINES)), folds=2)
+        read_pairs(write_pairs(tmp_path, "3\n" + "\n".join(LFW_LINES)), folds=2)
 
 
 def test_blanks_in_paths_are_kept_where_a_tab_or_an_ending_tells_them(tmp_path):
     text = "张 三/照片 1.png b b/1.png 1\nc d.jpg\te f.jpg\t0\n"
-    named = read_pairs(write(tmp_path, text * 2), folds=2)
+    named = read_pairs(write_pairs(tmp_path, text * 2), folds=2)
     assert named.left[:2] == ["张 三/照片 1.png", "c d.jpg"]
     assert named.right[:2] == ["b b/1.png", "e f.jpg"]
     with pytest.raises(InputError, match="pairs.txt:2: no pair") as caught:
-        read_pairs(write(tmp_path, "a b 1\na.png b.png c.png 1\n"))
+        read_pairs(write_pairs(tmp_path, "a b 1\na.png b.png c.png 1\n"))
     assert "tabs" in caught.value.hint
 
 
@@ -220,7 +206,7 @@ def test_blanks_in_paths_are_kept_where_a_tab_or_an_ending_tells_them(tmp_path):
 def test_a_constant_column_of_labels_is_noticed(tmp_path, kind, no):
     for text in (f"a.png b.png {no}\n" * 9, f"a.png {no}\nb.png {no}\n" * 9):
         with pytest.raises(InputError, match=f"all 9 pairs are {kind}: is its column of labels"):
-            read_pairs(write(tmp_path, text))
+            read_pairs(write_pairs(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +223,7 @@ def test_a_constant_column_of_labels_is_noticed(tmp_path, kind, no):
 )
 def test_what_has_two_meanings_or_none_is_refused(tmp_path, text, words):
     with pytest.raises(InputError, match=words):
-        read_pairs(write(tmp_path, text), folds=2)
+        read_pairs(write_pairs(tmp_path, text), folds=2)
 
 
 def test_every_real_list_at_hand_is_read():

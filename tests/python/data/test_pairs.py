@@ -4,21 +4,7 @@ import pytest
 from amcaffe.data.pair_lists import read_pairs
 from amcaffe.data.pairs import locate
 from amcaffe.errors import InputError
-
-
-def write(tmp_path, text):
-    path = tmp_path / "pairs.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-LFW_LIKE = (
-    "2\t1\n"
-    "Ann\t1\t2\n"
-    "Ann\t3\tBo_Li\t12\n"
-    "Cy\t4\t1\n"
-    "Cy\t1\tDi\t1\n"
-)  # fmt: skip
+from pair_files import LFW_LIKE, write_pairs
 
 CROPS = [
     f"x/{name}/{name}_{number:04d}.png"
@@ -29,26 +15,26 @@ CROPS = [
 
 
 def test_images_are_found_below_any_folder_and_with_any_file_ending(tmp_path):
-    pairs = locate(read_pairs(write(tmp_path, LFW_LIKE)), CROPS)
+    pairs = locate(read_pairs(write_pairs(tmp_path, LFW_LIKE)), CROPS)
     assert pairs.left.tolist() == [0, 2, 5, 4]
     assert pairs.right.tolist() == [1, 3, 4, 6]
     assert pairs.shared is None
 
 
 def test_an_exact_path_goes_before_a_like_one(tmp_path):
-    named = read_pairs(write(tmp_path, "a.png b.png 1\na.png c.png 0\n" * 2), folds=2)
+    named = read_pairs(write_pairs(tmp_path, "a.png b.png 1\na.png c.png 0\n" * 2), folds=2)
     assert locate(named, ["a.jpg", "a.png", "b.jpg", "c.png"]).left.tolist() == [1] * 4
 
 
 def test_a_name_that_fits_two_images_is_refused(tmp_path):
-    named = read_pairs(write(tmp_path, LFW_LIKE))
+    named = read_pairs(write_pairs(tmp_path, LFW_LIKE))
     with pytest.raises(InputError, match="which image is Cy/Cy_0001.jpg") as caught:
         locate(named, [*CROPS, "y/Cy/Cy_0001.png"])
     assert caught.value.found == "x/Cy/Cy_0001.png, y/Cy/Cy_0001.png"
 
 
 def test_missing_images_are_named(tmp_path):
-    named = read_pairs(write(tmp_path, LFW_LIKE))
+    named = read_pairs(write_pairs(tmp_path, LFW_LIKE))
     with pytest.raises(
         InputError, match="2 images of the pairs have no feature, in 2 of 4"
     ) as caught:
@@ -61,7 +47,7 @@ def test_missing_images_can_be_allowed_and_are_then_counted_by_fold(tmp_path):
     text = LFW_LIKE.replace("2\t1", "2\t2").replace("Ann\t1\t2\n", "Ann\t1\t2\nAnn\t1\t3\n")
     text = text.replace("Bo_Li\t12\n", "Bo_Li\t12\nAnn\t2\tCy\t1\n")
     text = text.replace("Cy\t4\t1\n", "Cy\t4\t1\nAnn\t2\t3\n") + "Cy\t4\tDi\t1\n"
-    named = read_pairs(write(tmp_path, text))
+    named = read_pairs(write_pairs(tmp_path, text))
     pairs = locate(named, CROPS[1:], allow_missing=True)
     assert pairs.fold.tolist() == [0] * 2 + [1] * 4
     assert pairs.same.tolist() == [False] * 2 + [True, True, False, False]
@@ -72,7 +58,7 @@ def test_missing_images_can_be_allowed_and_are_then_counted_by_fold(tmp_path):
 
 
 def test_too_many_missing_images_leave_no_protocol(tmp_path):
-    named = read_pairs(write(tmp_path, LFW_LIKE))
+    named = read_pairs(write_pairs(tmp_path, LFW_LIKE))
     with pytest.raises(InputError, match="no folds of matched and mismatched pairs") as caught:
         locate(named, CROPS[4:6], allow_missing=True)
     assert caught.value.found == "1 matched, 0 mismatched pairs"
@@ -80,10 +66,10 @@ def test_too_many_missing_images_leave_no_protocol(tmp_path):
 
 def test_people_in_two_folds_are_noticed(tmp_path):
     people = np.array([0, 0, 0, 1, 2, 2, 3])
-    pairs = locate(read_pairs(write(tmp_path, LFW_LIKE)), CROPS, people)
+    pairs = locate(read_pairs(write_pairs(tmp_path, LFW_LIKE)), CROPS, people)
     assert (pairs.shared, pairs.rule[-1]) == (False, "No person stands in two folds.")
     text = LFW_LIKE.replace("Di\t1", "Ann\t1")
-    pairs = locate(read_pairs(write(tmp_path, text)), CROPS, people)
+    pairs = locate(read_pairs(write_pairs(tmp_path, text)), CROPS, people)
     assert (pairs.shared, pairs.rule[-1]) == (True, "The folds share people.")
 
 
@@ -94,7 +80,7 @@ SIX_PEOPLE = np.repeat([7, 3, 5], 2)
 
 
 def found(tmp_path, text, people=SIX_PEOPLE, paths=SIX_PATHS):
-    return " ".join(locate(read_pairs(write(tmp_path, text), 2), paths, people).rule)
+    return " ".join(locate(read_pairs(write_pairs(tmp_path, text), 2), paths, people).rule)
 
 
 @pytest.mark.parametrize("people", [SIX_PEOPLE, None])
@@ -151,11 +137,11 @@ def test_pairs_of_an_image_with_itself_and_repeated_ones_are_told(tmp_path):
 
 
 def test_backslashes_in_a_list_of_pairs_are_slashes(tmp_path):
-    named = read_pairs(write(tmp_path, SIX.replace("/", "\\")), 2)
+    named = read_pairs(write_pairs(tmp_path, SIX.replace("/", "\\")), 2)
     assert locate(named, SIX_PATHS).left.tolist() == [0, 2, 4, 0, 2, 1]
     assert locate(named, [f"x/{path}" for path in SIX_PATHS]).left.tolist() == [0, 2, 4, 0, 2, 1]
     whole = SIX.replace("/", "\\").replace(" 0\n", ".png 0\n").replace(" 1\n", ".png 1\n")
     named = read_pairs(
-        write(tmp_path, whole.replace("\\1 ", "\\1.png ").replace("2 ", "2.png ")), 2
+        write_pairs(tmp_path, whole.replace("\\1 ", "\\1.png ").replace("2 ", "2.png ")), 2
     )
     assert locate(named, [*SIX_PATHS, "x/a/1.png"]).left.tolist() == [0, 2, 4, 0, 2, 1]

@@ -17,6 +17,7 @@ import pytest
 
 from amcaffe.data.features import load_features
 from amcaffe.errors import InputError
+from amcaffe.extract import extraction as extraction_module
 from amcaffe.nets import sphereface, text
 from amcaffe.nets.experiment import Experiment
 from amcaffe.progress import Progress
@@ -244,6 +245,73 @@ def test_strict_refuses_an_unreadable_image_and_writes_nothing(extraction):
     assert not list(extraction.folder.glob("out*"))
 
 
+@pytest.fixture
+def three_unreadable(extraction):
+    for number in (3, 33, 58):
+        (extraction.folder / f"img/{number}.png").write_bytes(b"")
+    return extraction
+
+
+def test_as_many_unreadable_images_as_max_bad_allows_are_left_out(three_unreadable):
+    extraction = three_unreadable
+    allowed = extraction.features("--max-bad", 0.05)  # three of 60
+    assert len(allowed.matrix) == len(allowed.paths) == 57 and "33.png" not in allowed.paths
+    assert json.loads((extraction.folder / "out.json").read_text())["unreadable"] == 3
+    report = (extraction.folder / "out.unreadable.txt").read_text()
+    assert [line.split("\t")[0] for line in report.splitlines()] == ["3.png", "33.png", "58.png"]
+    (extraction.folder / "most.txt").write_text("0.png 0\n" + "3.png 0\n33.png 1\n58.png 1\n")
+    extraction.features("--max-bad", 0.75, list_="most.txt", out="few")
+
+
+def test_one_more_stops_the_run_which_goes_on_once_more_are_allowed(three_unreadable):
+    extraction = three_unreadable
+    before = extraction.features(out="straight")
+    stopped = extraction.run("--max-bad", 0.049, "--batch", 10)
+    assert stopped.returncode == 2 and not (extraction.folder / "out.npy").exists()
+    assert "3 of the first 60 images cannot be read" in stopped.stderr
+    assert "img/3.png: an empty file\n" in stopped.stderr
+    assert "2 at most of all 60 (--max-bad 0.049)" in stopped.stderr
+    again = extraction.run("--max-bad", 0.02)  # met before the net runs
+    assert again.returncode == 2 and "going on after 60 images" in again.stderr
+    gone_on = extraction.run("--max-bad", 0.05)
+    assert gone_on.returncode == 0 and "going on after 60 images" in gone_on.stderr
+    found = load_features(extraction.folder / "out")
+    assert found.paths == before.paths
+    np.testing.assert_allclose(found.matrix, before.matrix, atol=1e-6)
+
+
+def test_max_bad_0_stops_after_the_batch_of_the_first(three_unreadable):
+    done = three_unreadable.run("--max-bad", 0, "--batch", 10)
+    assert done.returncode == 2 and "1 of the first 10 images" in done.stderr
+    elsewhere = three_unreadable.run("--max-bad", 0.5, "--batch", 31, root="elsewhere", out="none")
+    assert elsewhere.returncode == 2 and "31 of the first 31" in elsewhere.stderr
+    assert "--root" in elsewhere.stderr
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", "5%"])
+def test_a_share_is_between_0_and_1(extraction, share):
+    done = extraction.run(f"--max-bad={share}")
+    assert done.returncode == 2 and "max-bad" in done.stderr
+    assert not list(extraction.folder.glob("out*"))
+
+
+def test_a_share_is_counted_as_it_was_typed():
+    """0.29 of 100 are 29, though the float 0.29 is a little less."""
+    bad = SimpleNamespace(unreadable=dict.fromkeys(range(29), "gone"), done=100)
+    refuse = extraction_module._refuse_too_many
+    refuse(bad, ["x"] * 100, SimpleNamespace(image_list="list", max_bad=0.29))
+    with pytest.raises(InputError, match="29 of the first 100"):
+        refuse(bad, ["x"] * 100, SimpleNamespace(image_list="list", max_bad=0.28))
+
+
+def test_evaluate_works_on_what_is_left(three_unreadable, step):
+    extraction = three_unreadable
+    extraction.features("--max-bad", 0.05)
+    done = step("evaluate", "pairs", "out", "--out", "report", "--far", 0.1, cwd=extraction.folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((extraction.folder / "report/report.json").read_text())["runs"]
+
+
 def test_a_list_of_unreadable_images_is_an_error(extraction):
     done = extraction.run(root="elsewhere")
     assert done.returncode == 2
@@ -298,19 +366,19 @@ def test_an_interrupted_extraction_goes_on_where_it_was(extraction):
 def extract_here(extraction, monkeypatch):
     """Extract in this process and folder, batches of 10 taking a quarter of a second each.
 
-    stop: after how many batches Ctrl-C comes.
+    stop: after how many batches Ctrl-C comes. slower: how many times as long a batch takes.
     """
     from amcaffe.extract import Options, extract
     from amcaffe.extract import extraction as module
 
     monkeypatch.chdir(extraction.folder)
-    # Read once before the first batch and once after each.
-    ticks = itertools.count()
-    clock = SimpleNamespace(perf_counter=lambda: next(ticks) / 4)
-    monkeypatch.setattr(module, "time", clock)
 
-    def run(stop=None, out="out"):
+    def run(stop=None, out="out", slower=1):
         done = itertools.count(1)
+        # Read once before the first batch and once after each.
+        ticks = itertools.count()
+        clock = SimpleNamespace(perf_counter=lambda: next(ticks) * slower / 4)
+        monkeypatch.setattr(module, "time", clock)
 
         class Interrupting(Progress):
             def update(self, n):
@@ -373,14 +441,22 @@ def test_the_summary_counts_the_seconds_and_images_of_a_second(extract_here, cap
     assert "60 images, 40 images/s" in capsys.readouterr().out
 
 
-def test_the_summary_counts_the_seconds_before_an_interruption_too(extraction, extract_here):
+def test_a_resumed_run_adds_up_the_seconds_and_its_speed_is_its_own(
+    extraction, extract_here, capsys
+):
+    (extraction.folder / "img/50.png").unlink()  # not read, so of no speed
     with pytest.raises(KeyboardInterrupt):
         extract_here(stop=4)
     state = json.loads((extraction.folder / "out.partial.json").read_text())
     assert (state["done"], state["seconds"]) == (40, 1)
-    summary = extract_here()
-    assert (summary["seconds"], summary["images_per_second"]) == (1.5, 40)
+    summary = extract_here(slower=2)
+    assert (summary["seconds"], summary["images_per_second"]) == (2, 19)
     assert json.loads((extraction.folder / "out.json").read_text()) == summary
+    with pytest.raises(KeyboardInterrupt):
+        extract_here(stop=6)
+    capsys.readouterr()
+    assert extract_here()["images_per_second"] is None  # nothing was left to read
+    assert "59 images, 8 values each" in capsys.readouterr().out
 
 
 def test_a_partial_result_of_other_work_is_not_gone_on_with(tmp_path):

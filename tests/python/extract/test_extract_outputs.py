@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,3 +155,32 @@ def test_a_state_that_cannot_be_is_not_gone_on_with(tmp_path, state):
     path = tmp_path / "out.partial.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **state}))
     assert Partial(tmp_path / "out", (8, 2), "signature").done == 0
+
+
+def test_killed_before_any_write_and_gone_on_with_the_files_are_the_same(extraction):
+    for number in (3, 33, 58):
+        (extraction.folder / f"img/{number}.png").write_bytes(b"")
+    options = ("--batch", 20, "--max-bad", 0.05)
+    extraction.features("--mirror", "none", out="old")
+    straight = extraction.features(*options, out="straight")
+    program = Path(__file__).with_name("killed_writes.py")
+    command = extraction.command(*options, **NAMES)
+    done = subprocess.run(
+        [command[0], program, command[2], *command[4:]],
+        cwd=extraction.folder,
+        env=step_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    times = int(re.search(r"killed (\d+) times", done.stdout)[1])
+    assert times > 20  # a state a batch, and a set of four files over one of three
+    for number in range(1, times + 2):
+        for suffix in ("npy", "txt", "unreadable.txt"):
+            found = (extraction.folder / f"out{number}.{suffix}").read_bytes()
+            assert found == (extraction.folder / f"straight.{suffix}").read_bytes()
+    assert len(straight.matrix) == 57
+    assert not list(extraction.folder.glob(".*")) and not list(
+        extraction.folder.glob("*.partial.*")
+    )

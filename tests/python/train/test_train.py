@@ -23,14 +23,6 @@ from conftest import step_environment
 pytestmark = pytest.mark.usefixtures("stock_caffe")
 
 
-@pytest.fixture
-def train(step, tiny_faces):
-    def run(*arguments, solver=tiny_faces.solver, out="out"):
-        return step("train", "--solver", solver, "--out", out, *arguments, cwd=tiny_faces.folder)
-
-    return run
-
-
 def interrupt_after(monkeypatch, backward_passes):
     """Send this process a Ctrl-C then; 2.5: half-way back through the net for the third time."""
     import caffe

@@ -15,17 +15,6 @@ pytestmark = pytest.mark.usefixtures("stock_caffe")
 NET = "net/face_train_test_softmax.prototxt"
 
 
-@pytest.fixture
-def train(step, tiny_faces):
-    def run(*arguments):
-        return step(
-            "train", "--solver", tiny_faces.solver, "--out", "out", *arguments,
-            cwd=tiny_faces.folder,
-        )  # fmt: skip
-
-    return run
-
-
 def report(tiny_faces):
     return json.loads((tiny_faces.folder / "out/train.json").read_text())
 

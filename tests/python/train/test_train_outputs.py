@@ -12,14 +12,6 @@ from conftest import step_environment
 pytestmark = pytest.mark.usefixtures("stock_caffe")
 
 
-@pytest.fixture
-def train(step, tiny_faces):
-    def run(*arguments, solver=tiny_faces.solver, out="out"):
-        return step("train", "--solver", solver, "--out", out, *arguments, cwd=tiny_faces.folder)
-
-    return run
-
-
 def test_a_second_run_is_refused_and_a_killed_one_goes_on(train, tiny_faces):
     tiny_faces.render(max_iter=100000, snapshot=20)
     out = tiny_faces.folder / "out"
