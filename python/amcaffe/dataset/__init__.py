@@ -3,8 +3,16 @@
 from pathlib import Path
 
 from amcaffe import cli
-from amcaffe.dataset.people import find_people, require_readable
+from amcaffe.dataset.people import (
+    SHOWN,
+    broken_images,
+    counted,
+    find_people,
+    require_readable,
+    without,
+)
 from amcaffe.dataset.splits import (
+    BROKEN,
     holdout_count,
     require_apart,
     split_by_identity,
@@ -49,22 +57,41 @@ def main(argv):
         metavar="K",
         help="leave out people with fewer images (%(default)s; 1 keeps all)",
     )
+    lists.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help=f"leave out images that cannot be read, and name them in OUT/{BROKEN} (path, tab, "
+        "reason), where --min-images counts the others; default: refuse them",
+    )
     args = parser.parse_args(argv)
     require_apart(args.dir, args.out)
-    people = find_people(args.dir, args.min_images)
-    for name, count in people.skipped:
-        images = "image" if count == 1 else "images"
-        print(f"left out {name}: {count} {images}, fewer than {args.min_images}")
+    people, broken = find_people(args.dir, args.min_images), {}
+    if args.skip_broken:
+        broken = broken_images(args.dir, people)
+        people = without(people, broken, args.min_images)
+    _tell_skipped(people.skipped, args.min_images)
     if args.holdout is None:
         holdout = holdout_count(len(people.images), args.holdout_fraction)
     else:
         holdout = args.holdout
     train, test = split_by_identity(list(people.images), holdout, args.seed)
-    require_readable(args.dir, people)
-    write_lists(args.out, people, train, test)
+    if not args.skip_broken:
+        require_readable(args.dir, people)
+    write_lists(args.out, people, train, test, broken)
+    if broken:
+        print(f"{Path(args.out) / BROKEN}: {counted(broken, 'image')} left out, not readable")
     for split, names in (("train", train), ("test", test)):
         if not names:
             continue
         count = sum(len(people.images[name]) for name in names)
         print(f"{Path(args.out) / split}.txt: {len(names)} people, {count} images")
     print(Path(args.out) / "identities.txt")
+
+
+def _tell_skipped(skipped, least):
+    """Who is left out: the first by name, and how many more there are."""
+    for name, count in skipped[:SHOWN]:
+        images = "image" if count == 1 else "images"
+        print(f"left out {name}: {count} {images}, fewer than {least}")
+    if len(skipped) > SHOWN:
+        print(f"and {len(skipped) - SHOWN} more people with fewer than {least} images")

@@ -77,16 +77,44 @@ def find_people(folder, min_images=1):
     return People(images, skipped)
 
 
-def require_readable(folder, people):
-    """Raise InputError naming the images of a folder's People that cannot be decoded."""
+def broken_images(folder, people):
+    """The images of a folder's People that cannot be decoded: {path: reason}."""
     paths = [path for found in people.images.values() for path in found]
     _, problems = check_images([str(Path(folder) / path) for path in paths])
-    if problems:
-        broken = [f"{paths[row]} ({reason})" for row, reason in problems]
+    return {paths[row]: reason for row, reason in problems}
+
+
+def require_readable(folder, people):
+    """Raise InputError naming the images of a folder's People that cannot be decoded."""
+    broken = [f"{path} ({reason})" for path, reason in broken_images(folder, people).items()]
+    if broken:
         raise InputError(
             f"{folder}: {counted(broken, 'image')} cannot be read: {some(broken)}",
-            hint="remove or replace them",
+            hint="remove or replace them, or give --skip-broken",
         )
+
+
+def without(people, broken, min_images=1):
+    """People less their broken images, and less who then has fewer than min_images.
+
+    Args: people: People. broken: paths, as in people.images.
+    Returns: People, the newly skipped after those before.
+    Raises: InputError: nobody is left.
+    """
+    images, skipped = {}, list(people.skipped)
+    for name, found in people.images.items():
+        whole = [path for path in found if path not in broken]
+        if len(whole) < min_images:
+            skipped.append((name, len(whole)))
+        else:
+            images[name] = whole
+    if not images:
+        raise InputError(
+            f"no person has {counted(range(min_images), 'image')} that can be read",
+            found=f"{counted(broken, 'broken image')}: {some(list(broken))}",
+            hint="replace them, or lower --min-images",
+        )
+    return People(images, skipped)
 
 
 def natural_key(text):

@@ -12,6 +12,7 @@ from amcaffe.dataset.people import counted, some
 from amcaffe.errors import InputError
 
 LISTS = {"train": "train.txt", "test": "test.txt"}
+BROKEN = "broken.txt"
 
 
 def split_by_identity(names, holdout, seed):
@@ -59,8 +60,11 @@ def require_apart(folder, out):
         )
 
 
-def write_lists(out, people, train, test):
+def write_lists(out, people, train, test, broken=()):
     """Write train.txt, test.txt (where anyone is in it) and identities.txt.
+
+    broken: {path: reason} of images that were left out, for broken.txt; without any, one of an
+    earlier run goes.
 
     A person with one image in the test is refused: there is no pair to verify. So are lists that
     stand there without identities.txt: another hand wrote them.
@@ -73,15 +77,18 @@ def write_lists(out, people, train, test):
             expected="at least 2 images, to compare a person with himself or herself",
             hint="give --min-images 2, or another --seed",
         )
-    with claimed_folder(out, "dataset", ("identities.txt", *LISTS.values())) as claim:
-        identities, *lists = claim.files
-        _refuse_foreign(identities, lists)
+    with claimed_folder(out, "dataset", ("identities.txt", BROKEN, *LISTS.values())) as claim:
+        identities, left_out, *lists = claim.files
+        _refuse_foreign(identities, [*lists, left_out])
         rows, contents = [], {}
         for path, split, names in zip(lists, LISTS, (train, test)):
             pairs = [(p, label) for label, name in enumerate(names) for p in people.images[name]]
             contents[path] = image_list_text(path, *zip(*pairs)) if pairs else None
             rows += [f"{label}\t{split}\t{name}\n" for label, name in enumerate(names)]
-        atomic_set({identities: "".join(rows), **contents})
+        # In Python's quotes where a name has a tab or a line end: a line is an image.
+        shown = {path: path if path.isprintable() else repr(path) for path in broken}
+        lines = [f"{shown[path]}\t{broken[path]}\n" for path in broken]
+        atomic_set({identities: "".join(rows), left_out: "".join(lines) or None, **contents})
 
 
 def _refuse_foreign(identities, lists):

@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -215,6 +216,58 @@ def test_unreadable_images_are_all_named_and_nothing_is_written(tmp_path, capsys
     assert run(folder, tmp_path / "out") == InputError.exit_status
     assert "s3/bad.jpg" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_unreadable_images_are_skipped_and_listed_where_that_is_asked_for(tmp_path, capsys):
+    folder = people(tmp_path / "in", 6)
+    (folder / "s1/1.png").write_bytes(b"")
+    (folder / "s3/a b.jpg").write_bytes(b"not a picture")
+    for image in range(2):  # leaves s5 with one image, fewer than two
+        (folder / f"s5/{image}.png").write_bytes(b"x")
+    out = tmp_path / "out"
+    assert run(folder, out, "--holdout", 2, "--skip-broken") == 0
+    said = capsys.readouterr().out
+    assert "left out s5: 1 image, fewer than 2" in said
+    assert "broken.txt: 4 images left out, not readable" in said
+    rows = [line.split("\t") for line in (out / "broken.txt").read_text().splitlines()]
+    assert [path for path, _ in rows] == ["s1/1.png", "s3/a b.jpg", "s5/0.png", "s5/1.png"]
+    assert rows[0][1] == "an empty file" and "not an image" in rows[1][1]
+    lists = [read_image_list(out / f"{split}.txt") for split in ("train", "test")]
+    listed = {path for images in lists for path in images.paths}
+    assert len(listed) == 6 * 3 - 4 + 1 - 1 and not listed & {path for path, _ in rows}
+    assert [len(set(images.labels)) for images in lists] == [3, 2]
+
+    (folder / "s1/1.png").unlink()
+    (folder / "s3/a b.jpg").unlink()
+    shutil.rmtree(folder / "s5")
+    assert run(folder, out) == 0
+    assert not (out / "broken.txt").exists()
+
+
+def test_people_of_broken_images_alone_are_refused_and_nothing_is_written(tmp_path, capsys):
+    folder = people(tmp_path / "in", 3)
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"")
+    assert run(folder, tmp_path / "out", "--skip-broken") == InputError.exit_status
+    said = capsys.readouterr().err
+    assert "no person has 2 images that can be read" in said and "s0/0.png" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_txt_of_another_hand_is_not_removed(tmp_path):
+    people(tmp_path / "in", 4)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/broken.txt").write_text("mine")
+    assert run(tmp_path / "in", tmp_path / "out") == InputError.exit_status
+    assert (tmp_path / "out/broken.txt").read_text() == "mine"
+
+
+def test_of_many_who_are_left_out_the_first_are_named_and_the_rest_counted(tmp_path, capsys):
+    people(tmp_path / "in", 4)
+    add(tmp_path / "in", *(f"t{number}/1.png" for number in range(12)))
+    assert run(tmp_path / "in", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert said.count("left out t") == 5 and "and 7 more people with fewer than 2 images" in said
 
 
 def test_a_long_row_of_names_is_cut_short_with_a_count(tmp_path):
