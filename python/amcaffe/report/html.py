@@ -19,13 +19,11 @@ h1 { font-size: 2rem; line-height: 1.2; letter-spacing: -0.015em; margin: 0 0 0.
 h2 { font-size: 1.3rem; line-height: 1.3; letter-spacing: -0.01em; margin: 0 0 0.75rem;
   padding-top: 1.5rem; border-top: 1px solid var(--line); }
 section { margin-top: 2.75rem; }
-p, figcaption, caption, dd, dt { overflow-wrap: anywhere; }
+p, figcaption, dd, dt { overflow-wrap: anywhere; }
 p { max-width: 42rem; margin: 0 0 0.9rem; }
 .lede { font-size: 1.15rem; color: var(--soft); }
-.scroll { overflow-x: auto; margin: 0 0 1.5rem; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.95rem; }
-caption { caption-side: bottom; text-align: left; color: var(--soft); font-size: 0.875rem;
-  padding-top: 0.6rem; }
 th, td { padding: 0.45rem 0.9rem 0.45rem 0; text-align: right; vertical-align: baseline;
   border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
@@ -91,7 +89,8 @@ def table(caption, header, rows, prose=False):
     """A table; the first cell of a row names it.
 
     Args:
-        caption: says what the figures are.
+        caption: says what the figures are, under the table: outside of what scrolls, so that a
+            narrow screen wraps it where it scrolls the figures.
         header: K strings. rows: lists of K strings.
         prose: whether cells hold words (set from the left, wrapped) rather than figures.
     """
@@ -103,9 +102,10 @@ def table(caption, header, rows, prose=False):
         for name, *cells in rows
     )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f"<table{' class=prose' if prose else ''}>\n<caption>{escape(caption)}</caption>\n"
+        f'<figure>\n<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f"<table{' class=prose' if prose else ''}>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+        f"<figcaption>{escape(caption)}</figcaption>\n</figure>\n"
     )
 
 

@@ -136,11 +136,21 @@ def test_a_page_can_be_read_without_seeing_it(whole_page, results):
     assert page.all("html") == [{"lang": "en"}]
     assert all(image["alt"] for image in page.all("img"))
     assert {cell["scope"] for cell in page.all("th")} == {"col", "row"}
-    assert len(page.all("caption")) == len(page.all("table"))
+    assert len(page.all("figcaption")) == len(page.all("table")) + len(page.all("picture"))
+    assert all(region["aria-label"] for region in page.all("div"))
     assert [tag for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)][:2] == ["h1", "h2"]
     spoken = page.all("img")[0]["alt"]
     for result in results.values():
         assert f"{100 * result.tar[0.1][0]:.2f} %" in spoken
+
+
+def test_a_tables_caption_is_outside_of_what_scrolls(whole_page):
+    """On a narrow screen it wraps to the screen, and is not cut with a wide table's columns."""
+    inside = re.findall(r'<div class="scroll".*?</div>', whole_page, re.DOTALL)
+    assert len(inside) == len(Page(whole_page).all("table"))
+    assert not any("caption>" in region for region in inside)
+    after = re.findall(r"</table></div>\n<figcaption>", whole_page)
+    assert len(after) == len(inside)
 
 
 def test_a_page_follows_the_colour_scheme_of_its_reader(whole_page):
