@@ -1,4 +1,4 @@
-# make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR, LOSSES="...")
+# make demo    the main job on made-up faces: build/demo/report.html   (SEEDS=3, FACES=DIR MIN_IMAGES=2, LOSSES="...")
 # make test    every test of ours, and Caffe's own on the patched tree (EXTRAS="torch bundle")
 # make bench   how fast, how much memory: build/bench/head.md        (EXTRAS=torch)
 # make lint    the form of every file, within seconds              (make format mends it)
@@ -17,6 +17,7 @@ CUDA ?= auto
 CUDA_ARCH ?=
 SEEDS ?= 1
 FACES ?=
+MIN_IMAGES ?=
 LOSSES ?=
 EXTRAS ?=
 
@@ -36,6 +37,7 @@ env: bootstrap
 
 demo: setup
 	@$(ENV); python -m amcaffe.demo --out build/demo --seeds $(SEEDS) $(if $(FACES),--faces '$(FACES)') \
+		$(if $(MIN_IMAGES),--min-images $(MIN_IMAGES)) \
 		$(if $(LOSSES),--losses $(LOSSES))
 
 lint: bootstrap

@@ -205,7 +205,7 @@ MUTATIONS = (
         _TRAINED,
     ),
     # What is drawn and told.
-    mutation("report/verification_plots.py", "NOISY = 30 ", "NOISY = 3 ", _BAND),
+    mutation("protocols/roc.py", "NOISY: ClassVar[int] = 30 ", "NOISY: ClassVar[int] = 3 ", _BAND),
     mutation("progress.py", "        self._done += n\n", "", _LINES),
     mutation(
         "progress.py",

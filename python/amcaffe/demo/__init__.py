@@ -28,14 +28,21 @@ def main(argv):
         "--faces", metavar="DIR", help="photographs, one sub-folder a person; default: made up"
     )
     arguments.add_argument(
+        "--min-images", type=int, default=2, metavar="K",
+        help="leave out people with fewer photographs (%(default)s, the fewest: a person "
+        "is compared with himself or herself)",
+    )  # fmt: skip
+    arguments.add_argument(
         "--losses", nargs="+", choices=LOSSES, default=USUAL_LOSSES, metavar="LOSS",
         help=f"to train with, of {', '.join(LOSSES)} ({' '.join(USUAL_LOSSES)})",
     )  # fmt: skip
     options = arguments.parse_args(argv)
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds}: one or more")
+    if options.min_images < 2:
+        raise InputError(f"--min-images {options.min_images}: two or more")
     losses = [name for name in LOSSES if name in options.losses]
-    demo = Demo(options.out, options.seeds, options.faces, losses)
+    demo = Demo(options.out, options.seeds, options.faces, losses, options.min_images)
     summary = demo.run()
     print()
     for name, run in summary["runs"].items():

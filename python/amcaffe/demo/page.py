@@ -3,8 +3,9 @@
 from amcaffe.data.features import load_features
 from amcaffe.data.lists import read_image_list
 from amcaffe.data.metrics import read_metrics
-from amcaffe.demo.recipe import FARS, LOSSES, TIMES
+from amcaffe.demo.recipe import FARS, FOLDS, LOSSES, TIMES
 from amcaffe.protocols.drawn_pairs import balanced_pairs
+from amcaffe.protocols.roc import Tally, resolved_well
 from amcaffe.protocols.verification import verify
 from amcaffe.report.html import facts, page, picture, section, table
 from amcaffe.report.photographs import gallery
@@ -24,7 +25,7 @@ def page_of(demo, summary):
     folder = demo.work / "seed1"
     features = {name: load_features(folder / f"{name}.npy") for name in demo.losses}
     test = features[demo.losses[0]]
-    pairs = balanced_pairs(test.labels, 10, seed=0)
+    pairs = test_pairs(test.labels)
     results = {
         name: verify(found.matrix, pairs, found.labels, FARS, all_pairs=True, names=found.paths)
         for name, found in features.items()
@@ -64,17 +65,25 @@ def page_of(demo, summary):
     )
 
 
+def test_pairs(labels):
+    """The pairs that `evaluate` draws from the labels of the test's images, (N,) int."""
+    return balanced_pairs(labels, FOLDS, seed=0)
+
+
 def _time_table(seeds, summary):
-    """Time of an iteration and of its head, for each seed and in the mean."""
+    """Time of an iteration and of its head, for each seed and, of several, in the mean."""
+    several = seeds > 1
     rows = []
     for name, run in summary["runs"].items():
         for key, what in zip(TIMES, ("iteration", "head")):
-            seconds = [figures[key] for figures in (*run["seeds"], run)]
+            seconds = [figures[key] for figures in (*run["seeds"], *[run] * several)]
             rows.append([f"{name}, {what}", *map(milliseconds, seconds)])
     return table(
         "Time of an iteration, the median of each training, and of its head, the layers from "
         "the features to the loss, forward and backward, in the mean.",
-        ["run", *(f"seed {number}" for number in range(1, seeds + 1)), "mean"],
+        ["run", *(f"seed {number}" for number in range(1, seeds + 1)), "mean"]
+        if several
+        else ["run", "time"],
         rows,
     )
 
@@ -114,6 +123,7 @@ def _facts(demo, summary):
     return {
         "Caffe": f"{caffe['version']}, {caffe['commit']}, on {caffe['device']}",
         "Trained on": f"{data['train_images']:,} images of {data['train_identities']:,} people",
+        **({"Pictures": demo.pictures} if demo.pictures else {}),
         "Net": f"{recipe.size} BGR, {recipe.depth} convolutions of {recipe.channels} to "
         f"{recipe.channels * 8} channels, {recipe.features} features",
         "Training": f"{recipe.max_iter:,} iterations of {recipe.batch} images, the learning "
@@ -150,12 +160,17 @@ def _listed(words):
 
 
 def _outcome(summary):
-    """The outcome in a sentence, by the strictest FAR that the pairs resolve."""
-    for far in reversed(FARS):
-        rates = {name: run["tar_at_far"][f"{far:g}"] for name, run in summary["runs"].items()}
-        if None not in rates.values():
+    """The outcome in a sentence, by the strictest FAR at which chance does not decide."""
+    runs, impostors = summary["runs"], summary["dataset"]["test_impostor_pairs"]
+    for far in sorted(FARS):
+        if resolved_well(far, impostors):
+            rates = {name: run["tar_at_far"][f"{far:g}"] for name, run in runs.items()}
             (name, rate), *others = rates.items()
             first = f"{LOSSES[name].title} accepts {100 * rate:.1f} % of the genuine pairs"
             accepted = [f"{LOSSES[name].title} {100 * rate:.1f} %" for name, rate in others]
             return f"At a false-accept rate of {far:g}, {_listed([first, *accepted])}."
-    return "There are too few pairs for a true-accept rate at the false-accept rates asked for."
+    right = [f"{LOSSES[name].title} {100 * run['accuracy']:.1f} %" for name, run in runs.items()]
+    return (
+        f"{impostors:,} pairs of two people leave fewer than {Tally.NOISY} false accepts at the "
+        f"rates asked for, too few to tell by. Accuracy on balanced pairs: {_listed(right)}."
+    )

@@ -5,29 +5,40 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from amcaffe import cli
 from amcaffe.data.files import atomic_set
+from amcaffe.data.images import read_image
 from amcaffe.data.lists import read_image_list
 from amcaffe.data.outputs import claimed_folder
 from amcaffe.demo.cache import work_key
-from amcaffe.demo.page import page_of
-from amcaffe.demo.recipe import FARS, LOSSES, MADE_UP, USUAL_LOSSES, photographs
+from amcaffe.demo.page import page_of, test_pairs
+from amcaffe.demo.recipe import FARS, FOLDS, LOSSES, MADE_UP, PHOTOGRAPHS, USUAL_LOSSES, fitted
 from amcaffe.demo.summary import head_seconds, seconds_per_iteration, summarize
 from amcaffe.errors import InputError, StepError
 
+SPLITS = ("train", "test")
+LEAST_PEOPLE = 6  # a quarter of them is two, and two people make a pair of strangers
+LOOKED_AT = 20  # pictures that say which shape the net's input has
+
 
 class Demo:
-    """One demo: its folders, and the steps in their order."""
+    """One demo: its folders, and the steps in their order.
 
-    def __init__(self, out, seeds, faces=None, losses=USUAL_LOSSES):
+    recipe: for photographs, what is known before the lists are made; `run` fits it to them.
+    """
+
+    def __init__(self, out, seeds, faces=None, losses=USUAL_LOSSES, min_images=2):
         self.out, self.seeds, self.losses = Path(out), seeds, tuple(losses)
         self.photographs = None if faces is None else Path(faces)
         if faces is None:
             self.recipe = MADE_UP
         else:
-            self.recipe = photographs(_people(self.photographs))
+            _require_people(self.photographs)
+            self.recipe = replace(PHOTOGRAPHS, min_images=min_images)
+        self.pictures = None  # in words, where they are photographs
         self.work = self.out / "work" / work_key(self.recipe, self.photographs)
         self.faces = self.photographs or self.work / "faces"
         self.seconds = {}
@@ -43,18 +54,48 @@ class Demo:
             self._step(
                 "faces", self.faces, "--identities", recipe.people, "--images", recipe.images
             )
-        outcomes = [self._seed(seed) for seed in range(1, self.seeds + 1)]
+        seeds = range(1, self.seeds + 1)
+        for seed in seeds:
+            self._split(seed)
+        if self.photographs is not None:
+            self._fit_to_photographs()
+        for seed in seeds:  # too few pairs for the test are told before a training
+            test_pairs(read_image_list(self.work / f"seed{seed}/lists/test.txt").labels)
+        outcomes = [self._seed(seed) for seed in seeds]
         summary = summarize(outcomes, self.losses)
         atomic_set({report: json.dumps(summary, indent=2) + "\n", page: page_of(self, summary)})
         return summary
 
+    def _split(self, seed):
+        """The lists of one seed."""
+        self._step(
+            "dataset", "lists", self.faces, self.work / f"seed{seed}/lists",
+            "--holdout-fraction", self.recipe.test_share, "--min-images", self.recipe.min_images,
+            "--seed", seed,
+        )  # fmt: skip
+
+    def _fit_to_photographs(self):
+        """Fit the recipe to the pictures that are kept; refuse too few people."""
+        lists = [read_image_list(self.work / f"seed1/lists/{name}.txt") for name in SPLITS]
+        kept = sum(int(images.labels.max()) + 1 for images in lists)
+        if kept < LEAST_PEOPLE:
+            raise InputError(
+                f"--faces {self.photographs}: {kept} people with {self.recipe.min_images} images "
+                "or more",
+                expected=f"{LEAST_PEOPLE} or more, a quarter of them for the test",
+                hint="add people, or images of those left out",
+            )
+        # Sorted, so that every seed's draw of the people looks at the same ones.
+        paths = sorted(path for images in lists for path in images.paths)
+        shapes = [read_image(self.faces / path).shape[:2] for path in paths[:LOOKED_AT]]
+        self.recipe = fitted(self.recipe, len(paths), shapes)
+        self.pictures = _shapes_in_words(shapes)
+        print(f"\npictures of {self.pictures}: the net takes {self.recipe.size}", flush=True)
+
     def _seed(self, seed):
-        """Split, train, extract and evaluate with one seed: {name of a file: its JSON}."""
+        """Train, extract and evaluate with one seed: {name of a file: its JSON}."""
         folder, recipe = self.work / f"seed{seed}", self.recipe
         lists = folder / "lists"
-        self._step(
-            "dataset", "lists", self.faces, lists, "--holdout", recipe.test_people, "--seed", seed
-        )
         labels = read_image_list(lists / "train.txt").labels
         classes = int(labels.max()) + 1
         common = {
@@ -100,7 +141,7 @@ class Demo:
             outcome[f"extract {name}"] = _json(folder / f"{name}.json")
         self._step(
             "evaluate", "pairs", *(f"{name}={folder / name}.npy" for name in self.losses),
-            "--out", folder / "report", "--far", *FARS, "--images", self.faces,
+            "--out", folder / "report", "--folds", FOLDS, "--far", *FARS, "--images", self.faces,
         )  # fmt: skip
         outcome["report"] = _json(folder / "report/report.json")
         outcome["train_images"] = len(labels)
@@ -123,17 +164,22 @@ class Demo:
             )
 
 
-def _people(folder):
-    """Number of people (sub-folders) of a folder of photographs."""
+def _require_people(folder):
+    """Refuse, before anything is written, what is no folder of people."""
     if not folder.is_dir():
         raise InputError(f"--faces {folder}: no such folder")
     people = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
-    if len(people) < 4:
+    if len(people) < LEAST_PEOPLE:
         raise InputError(
             f"--faces {folder}: {len(people)} sub-folders",
-            expected="one sub-folder a person, 4 people or more",
+            expected=f"one sub-folder a person, {LEAST_PEOPLE} people or more",
         )
-    return len(people)
+
+
+def _shapes_in_words(shapes):
+    """(height, width)s as `112x112`, or the range that they lie in."""
+    least, most = ("{}x{}".format(*map(bound, zip(*shapes))) for bound in (min, max))
+    return least if least == most else f"{least} to {most}"
 
 
 def _json(path):

@@ -48,6 +48,11 @@ def summarize(outcomes, losses):
             "test_identities": first["report"]["people"],
             "test_images": first["report"]["images"],
             "test_pairs": sum(first["report"]["runs"][any_loss]["pairs"]["tar"].values()),
+            # The fewest of any seed: the draws of photographs differ in images.
+            "test_impostor_pairs": min(
+                outcome["report"]["runs"][any_loss]["pairs"]["tar"]["mismatched"]
+                for outcome in outcomes
+            ),
         },
         "runs": runs,
         "extract": {

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class Tally:
     (`tally_all_pairs`), and then not where that could change a TAR or the EER.
     """
 
+    NOISY: ClassVar[int] = 30  # false accepts below which a TAR is mostly luck ("rule of 30")
     ceiling: np.ndarray
     genuine: np.ndarray
     impostor: np.ndarray
@@ -104,6 +106,11 @@ class Tally:
             np.bincount(index, kind, bins).astype(np.int64)
             for kind in (self.genuine, self.impostor)
         )
+
+
+def resolved_well(far, impostors):
+    """Whether so many impostor pairs leave Tally.NOISY false accepts or more at a FAR."""
+    return false_accepts(far, impostors) >= Tally.NOISY
 
 
 def false_accepts(far, impostors):

@@ -6,7 +6,6 @@ from amcaffe.report.drawing import Drawing, percent_tick, plain, styles
 
 BINS = 100  # of the score histograms, over [-1, 1]
 POINTS = 400  # of a curve
-NOISY = 30  # false accepts below which a TAR is mostly luck ("rule of 30")
 
 
 def roc_plot(tallies, fars=()):
@@ -32,10 +31,11 @@ def roc_plot(tallies, fars=()):
                 label=plain(name),
             )  # fmt: skip
             axes.plot(marks, counts.tar_at_fars(marks), "o", color=colour, markersize=5)
-        noisy = min(NOISY / impostors, 1)
+        few = next(iter(tallies.values())).NOISY
+        noisy = min(few / impostors, 1)
         axes.axvspan(lowest, noisy, color=theme.band, zorder=0, linewidth=0)
         axes.annotate(
-            f"under {NOISY} false accepts", (lowest, 1), (0, 4), color=theme.soft, fontsize=8,
+            f"under {few} false accepts", (lowest, 1), (0, 4), color=theme.soft, fontsize=8,
             xycoords=("data", "axes fraction"), textcoords="offset points",
         )  # fmt: skip
         axes.set_xscale("log")

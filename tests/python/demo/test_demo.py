@@ -1,18 +1,20 @@
 import dataclasses
 import json
 import os
+import re
 
+import cv2
 import numpy as np
 import pytest
 
 from amcaffe import demo
 from amcaffe.demo import run
-from amcaffe.demo.page import _outcome
-from amcaffe.demo.recipe import LOSSES, Recipe
+from amcaffe.demo.page import _outcome, _time_table
+from amcaffe.demo.recipe import LOSSES, PHOTOGRAPHS, Recipe, fitted, input_size
 from amcaffe.errors import InputError, StepError
 
 SMALL = Recipe(
-    people=8, images=4, test_people=3, channels=2, features=8, size="28x24", batch=8,
+    people=8, images=4, test_share=0.375, channels=2, features=8, size="28x24", batch=8,
     steps=(2,), max_iter=3,
 )  # fmt: skip
 
@@ -100,7 +102,99 @@ def test_losses_are_trained_as_asked_for_and_earlier_ones_kept(small_demo, patch
 )
 def test_the_outcome_names_every_loss(rates, sentence):
     runs = {name: {"tar_at_far": {"0.01": rate, "0.001": None}} for name, rate in rates.items()}
-    assert _outcome({"runs": runs}) == f"At a false-accept rate of 0.01, {sentence}"
+    summary = {"runs": runs, "dataset": {"test_impostor_pairs": 3000}}
+    assert _outcome(summary) == f"At a false-accept rate of 0.01, {sentence}"
+
+
+@pytest.mark.parametrize(
+    "impostors, told",
+    [
+        (30_000, "At a false-accept rate of 0.001, plain softmax accepts 20.0 %"),
+        (29_999, "At a false-accept rate of 0.01, plain softmax accepts 60.0 %"),
+        (3_000, "At a false-accept rate of 0.01, plain softmax accepts 60.0 %"),
+        (2_999, "2,999 pairs of two people leave fewer than 30 false accepts"),
+    ],
+)
+def test_the_outcome_is_told_where_thirty_false_accepts_are_left(impostors, told):
+    run = {"accuracy": 0.875, "tar_at_far": {"0.01": 0.6, "0.001": 0.2}}
+    text = _outcome({"runs": {"softmax": run}, "dataset": {"test_impostor_pairs": impostors}})
+    assert text.startswith(told)
+    assert ("pairs: plain softmax 87.5 %." in text) == (impostors < 3_000)
+
+
+@pytest.mark.parametrize("seeds, header", [(1, ["time"]), (2, ["seed 1", "seed 2", "mean"])])
+def test_the_time_of_one_seed_stands_once(seeds, header):
+    times = {"seconds_per_iteration": 0.5, "head_seconds": 0.25}
+    text = _time_table(seeds, {"runs": {"softmax": {**times, "seeds": [times] * seeds}}})
+    assert re.findall('<th scope="col">([^<]*)', text) == ["run", *header]
+    assert text.count("500.00 ms") == text.count("250.00 ms") == len(header)
+
+
+@pytest.mark.parametrize(
+    "shapes, size",
+    [
+        ([(112, 112)], (56, 56)),
+        ([(112, 96)], (56, 48)),
+        ([(28, 23)], (56, 48)),
+        ([(96, 112)], (48, 56)),
+        ([(250, 250), (300, 200), (250, 250)], (56, 56)),
+        ([(1000, 10)], (56, 8)),
+    ],
+)
+def test_the_input_has_the_shape_of_the_pictures(shapes, size):
+    assert input_size(shapes) == size
+
+
+@pytest.mark.parametrize(
+    "images, iterations, steps",
+    [(4, 600, (400, 550)), (400, 600, (400, 550)), (9164, 2200, (1466, 2016))],
+)
+def test_more_photographs_are_trained_on_for_longer(images, iterations, steps):
+    recipe = fitted(PHOTOGRAPHS, images, [(56, 56)])
+    assert (recipe.max_iter, recipe.steps) == (iterations, steps)
+    assert recipe.softmax_lr == PHOTOGRAPHS.softmax_lr
+
+
+def pictures(folder, counts, height=24, width=24):
+    """A folder of people with so many photographs each."""
+    random = np.random.default_rng(0)
+    for person, count in enumerate(counts):
+        (folder / f"p{person}").mkdir(parents=True)
+        for number in range(count):
+            image = random.integers(0, 255, (height, width, 3), np.uint8)
+            assert cv2.imwrite(str(folder / f"p{person}/{number}.png"), image)
+    return folder
+
+
+def test_a_quarter_of_the_people_with_enough_photographs_is_held_out(
+    patched_caffe, tmp_path, monkeypatch, capfd
+):
+    """And the net takes the shape of the pictures."""
+    faces = pictures(tmp_path / "faces", [6] * 8 + [2] * 3 + [1] * 9, height=24, width=12)
+    monkeypatch.setattr(run, "PHOTOGRAPHS", dataclasses.replace(SMALL, test_share=0.25))
+    monkeypatch.setattr(
+        run, "fitted", lambda *a: dataclasses.replace(fitted(*a), max_iter=3, steps=(2,))
+    )
+    out = tmp_path / "out"
+    demo.main(["--faces", str(faces), "--min-images", "6", "--out", str(out)])
+    data = json.loads((out / "report.json").read_text())["dataset"]
+    assert (data["train_identities"], data["test_identities"]) == (6, 2)
+    assert (data["train_images"], data["test_images"]) == (36, 12)
+    assert "pictures of 24x12: the net takes 56x32" in capfd.readouterr().out
+
+
+def test_too_few_people_with_enough_photographs_are_refused_before_training(
+    tmp_path, monkeypatch, capfd
+):
+    faces = pictures(tmp_path / "faces", [6] * 5 + [1] * 9)
+    with pytest.raises(InputError, match="5 people with 2 images or more"):
+        demo.main(["--faces", str(faces), "--out", str(tmp_path / "out")])
+    pictures(tmp_path / "few", [2] * 8)
+    with pytest.raises(InputError, match="2 people with 4 images.* do not give 10 folds"):
+        demo.main(["--faces", str(tmp_path / "few"), "--out", str(tmp_path / "out")])
+    assert "amcaffe.train" not in capfd.readouterr().out
+    with pytest.raises(InputError, match="--min-images 1: two or more"):
+        demo.main(["--faces", str(faces), "--out", str(tmp_path / "out"), "--min-images", "1"])
 
 
 def test_another_recipe_works_in_another_folder(small_demo, monkeypatch):
@@ -110,7 +204,7 @@ def test_another_recipe_works_in_another_folder(small_demo, monkeypatch):
 
 
 def test_a_changed_photograph_begins_anew(tmp_path):
-    for number in range(4):
+    for number in range(run.LEAST_PEOPLE):
         (tmp_path / f"faces/p{number}").mkdir(parents=True)
     before = run.Demo(tmp_path / "out", 1, tmp_path / "faces").work
     assert run.Demo(tmp_path / "out", 1, tmp_path / "faces").work == before
@@ -133,10 +227,10 @@ def test_a_caffe_that_was_built_again_begins_anew(tmp_path, monkeypatch):
 
 
 def test_a_failing_step_ends_the_demo_with_its_name_and_status(small_demo, monkeypatch, capfd):
-    monkeypatch.setattr(run, "MADE_UP", dataclasses.replace(SMALL, test_people=8))
+    monkeypatch.setattr(run, "MADE_UP", dataclasses.replace(SMALL, test_share=1))
     with pytest.raises(StepError, match="step dataset failed"):
         demo.main(["--out", str(small_demo)])
-    assert "8 people" in capfd.readouterr().err
+    assert "--holdout-fraction" in capfd.readouterr().err
 
 
 def test_all_losses_start_from_the_same_weights(patched_caffe, tiny_faces, monkeypatch):
@@ -155,7 +249,7 @@ def test_all_losses_start_from_the_same_weights(patched_caffe, tiny_faces, monke
     assert np.ptp(plain["fc6_l2"][0]) > 0
 
 
-@pytest.mark.parametrize("people", [0, 3])
+@pytest.mark.parametrize("people", [0, 5])
 def test_too_few_people_for_a_demo_are_refused_by_number(tmp_path, people):
     for number in range(people):
         (tmp_path / f"p{number}").mkdir()
