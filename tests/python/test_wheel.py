@@ -68,6 +68,7 @@ print(amcaffe.__file__)
     [
         ("train", "--solver", "none", "--out", "out"),
         ("extract", "no_list", "out", "--net", "none", "--weights", "none"),
+        ("demo", "--out", "out"),
     ],
 )
 def test_a_step_that_needs_caffe_says_so_before_it_reads_anything(

@@ -12,6 +12,7 @@ from amcaffe.demo.page import cells, milliseconds
 from amcaffe.demo.recipe import FARS, LOSSES, TIMES, USUAL_LOSSES
 from amcaffe.demo.run import Demo
 from amcaffe.errors import InputError
+from amcaffe.host.pycaffe import import_caffe
 
 
 def main(argv):
@@ -37,6 +38,7 @@ def main(argv):
         help=f"to train with, of {', '.join(LOSSES)} ({' '.join(USUAL_LOSSES)})",
     )  # fmt: skip
     options = arguments.parse_args(argv)
+    import_caffe()  # before minutes of making faces
     if options.seeds < 1:
         raise InputError(f"--seeds {options.seeds}: one or more")
     if options.min_images < 2:
