@@ -139,6 +139,14 @@ class TinyFaces:
         for name, text in render_files(Experiment(**values), "net", margins).items():
             (self.folder / "net" / name).write_text(text)
 
+    def render_one(self, margin, **changes):
+        """Render one head alone. Returns the paths of its solver and its net, from `folder`."""
+        for path in self.folder.glob("net/face_*"):
+            path.unlink()
+        self.render((margin,), **changes)
+        names = ("face_solver*", "face_train_test*")
+        return tuple(f"net/{next((self.folder / 'net').glob(name)).name}" for name in names)
+
     def append(self, line):
         with open(self.list, "a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -17,11 +17,13 @@ from amcaffe.nets.reading import check_layers, read_solver
 from amcaffe.nets.weights import net_shapes, read_weights
 from amcaffe.train import snapshots
 from amcaffe.train.data_check import check_data
+from amcaffe.train.head_check import check_heads, stop_in_first_pass
 from amcaffe.train.input_check import TrainingInput
 from amcaffe.train.list_copies import ListCopies
 from amcaffe.train.loop import Run
 from amcaffe.train.mean_check import check_means
 from amcaffe.train.refusal import unchanged_if_refused
+from amcaffe.train.setting_check import check_settings
 from amcaffe.train.snapshots import FINAL, REPORT
 from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of, sources_of
 
@@ -79,6 +81,8 @@ def _train(options, claim):
     for path, net, layers in nets:
         check_layers(caffe, path, net, layers)
     training_path, _, training_layers = nets[0]
+    check_settings(training_path, training_layers)
+    bottoms = check_heads(training_path, training_layers)
     made = TrainingInput(training_path, training_layers, options.deploy)
     advice = f"mend that; then --resume goes on in {out}"
     # From the loop on, signals are handled here, until the log is closed too.
@@ -106,6 +110,7 @@ def _train(options, claim):
         history = _history_shapes(solver, training_layers, parameters)
         _start(solver, history, options, earlier)
         atomic_write(out / "solver.prototxt", text)
+        stop_in_first_pass(solver.net, bottoms)
         facts = {
             "device": device,
             "input": str(made.net_input) if made.net_input else None,
