@@ -23,6 +23,7 @@ from amcaffe.train.list_copies import ListCopies
 from amcaffe.train.loop import Run
 from amcaffe.train.mean_check import check_means
 from amcaffe.train.refusal import unchanged_if_refused
+from amcaffe.train.memory_check import check_memory
 from amcaffe.train.setting_check import check_settings
 from amcaffe.train.snapshots import FINAL, REPORT
 from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of, sources_of
@@ -83,6 +84,7 @@ def _train(options, claim):
     training_path, _, training_layers = nets[0]
     check_settings(training_path, training_layers)
     bottoms = check_heads(training_path, training_layers)
+    check_memory(parameters, nets, gpu_of(parameters, options), options.encoding)
     made = TrainingInput(training_path, training_layers, options.deploy)
     advice = f"mend that; then --resume goes on in {out}"
     # From the loop on, signals are handled here, until the log is closed too.
