@@ -20,10 +20,9 @@ from amcaffe.train import snapshots
 from amcaffe.train.columns import read_column, test_columns, training_columns
 from amcaffe.train.layer_times import LayerTimes
 from amcaffe.train.snapshots import FINAL, REPORT
+from amcaffe.train.stagnation import SATURATED_LOSS
+from amcaffe.train.watching import Watch
 
-# SoftmaxWithLoss clips probabilities at the smallest float: -log(FLT_MIN) is 87.3365. A batch
-# whose mean is near that has all but a few images at the clip, where the gradient is lost.
-SATURATED_LOSS = 83.0
 SATURATED_ITERATIONS = 10
 
 
@@ -70,6 +69,7 @@ class Run:
             peak = max((float(blobs[name].data.max()) for name in softmax), default=0.0)
             self.passes.append((loss, peak))
 
+        self.watch = Watch(solver.net, layers, parameters.max_iter)
         self._watch(solver.net, training_columns(solver.net, layers), after_pass)
         solver.net.after_backward(lambda layer: self._stop_if_asked())
         for number, net in enumerate(solver.test_nets):
@@ -109,6 +109,7 @@ class Run:
             while solver.iter < total:
                 kept = [blob.data.copy() for blob in self.kept]
                 rate, started = solver.lr, time.perf_counter()
+                self.watch.before(solver.iter)
                 try:
                     solver.step(1)
                 except _Stopped:
@@ -119,6 +120,7 @@ class Run:
                 loss = self._take_loss()
                 metrics.add(solver.iter, loss, rate, self.images, seconds, self._take_figures())
                 bar.update(1, loss=loss, lr=rate, **{"img/s": self.images / seconds})
+                self.watch.after(solver.iter, bar.say)
                 if self.every and solver.iter % self.every == 0:
                     self._snapshot()
             if solver.iter > (self.saved or 0):
@@ -237,11 +239,13 @@ class Run:
             "fresh": list(self.options.fresh),
             "seed": self.facts["seed"],
             "resumed_at": self.first,
+            "warnings": self.watch.recorded(),
             "made_from": self.facts["made_from"],
         }
         atomic_set({final: partial, self.out / REPORT: json.dumps(report, indent=2) + "\n"})
         for name in ("metrics.csv", REPORT, FINAL):
             print(self.out / name)
+        self.watch.conclude()
         return 0
 
     @contextlib.contextmanager
