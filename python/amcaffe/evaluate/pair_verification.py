@@ -1,5 +1,6 @@
 """`evaluate pairs`, 1:1 verification: accuracy over folds of pairs, TAR at FAR, EER, AUC."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,9 @@ def _report(arguments, fars, claim):
     }
     result = next(iter(results.values()))
     print(text_table(*result_rows(results)))
+    for run, found in results.items():
+        if found.doubt:
+            print(f"amcaffe evaluate: warning: {run}: {found.doubt}", file=sys.stderr)
     for reason in result.unresolved.values():
         print(f"not resolved: {reason}")
     for sentence in result.rules:
@@ -155,6 +159,9 @@ def _lede(content):
     runs = content["runs"]
     return (
         f"{content['images']:,} images{people}, {content['protocol']['folds']} folds. Accuracy: "
-        + ", ".join(f"{name} {100 * run['accuracy']:.2f} %" for name, run in runs.items())
+        + ", ".join(
+            f"{name} {100 * run['accuracy']:.2f} %" + (" (features all alike)" * bool(run["doubt"]))
+            for name, run in runs.items()
+        )
         + "."
     )

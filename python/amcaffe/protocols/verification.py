@@ -10,6 +10,7 @@ from typing import ClassVar, Optional
 import numpy as np
 
 from amcaffe.errors import InputError
+from amcaffe.protocols.alike import ALIKE, mean_cosine
 from amcaffe.protocols.all_pairs import tally_all_pairs
 from amcaffe.protocols.folds import FoldAccuracy, fold_accuracy
 from amcaffe.protocols.hardest import Hardest, hardest_of_all_pairs, hardest_of_list
@@ -57,6 +58,8 @@ class Verification:
     tar: {far: (tar, threshold)}, or {far: None} where the pairs cannot resolve far;
     unresolved: {far: why}. intervals: {far: (low, high)}, 95 %, or {} where not computed.
     hardest: (genuine, impostor), Hardest each.
+    mean_cosine: between features of different people, or, without people, of all pairs; None
+    where no people differ.
     """
 
     measures: ClassVar[tuple[tuple[str, str], ...]] = MEASURES
@@ -70,17 +73,30 @@ class Verification:
     unresolved: dict[float, str]
     intervals: dict[float, tuple[float, float]]
     hardest: tuple[Hardest, Hardest]
+    mean_cosine: Optional[float]
 
     @property
     def threshold(self):
         """Mean over the folds of the thresholds chosen on the others, a score."""
         return float(self.folds.thresholds.mean())
 
+    @property
+    def doubt(self):
+        """Why the figures say nothing, a sentence, or None."""
+        if self.mean_cosine is None or self.mean_cosine <= ALIKE:
+            return None
+        return (
+            f"features are all alike: the mean cosine between them is {self.mean_cosine:.6f}, so "
+            "the figures tell small differences and chance; see that the net has learnt anything"
+        )
+
     def figures(self):
         """The figures as plain numbers and text for a report.json; rates are fractions."""
         matched, mismatched = self.fold_pairs
         genuine, impostor = self.tally.pairs
         return {
+            "doubt": self.doubt,
+            "mean_cosine": self.mean_cosine,
             "accuracy": self.folds.mean,
             "accuracy_std": self.folds.std,
             "accuracy_per_fold": self.folds.accuracies.tolist(),
@@ -150,4 +166,5 @@ def verify(
         unresolved,
         intervals,
         worst,
+        mean_cosine(rows, people),
     )

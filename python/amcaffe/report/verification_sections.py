@@ -21,7 +21,8 @@ def result_rows(results):
     rows = []
     for name, result in results.items():
         spread = f" \N{PLUS-MINUS SIGN} {100 * result.folds.std:.2f}"
-        row = [name, f"{100 * result.folds.mean:.2f}{spread} %"]
+        label = f"{name} (features all alike)" if result.doubt else name
+        row = [label, f"{100 * result.folds.mean:.2f}{spread} %"]
         for far in fars:
             text = "not resolved" if result.tar[far] is None else percent(result.tar[far][0])
             if far in result.intervals:
@@ -33,13 +34,15 @@ def result_rows(results):
 
 
 def figures_table(results):
-    """A block: `result_rows`, and why a TAR is missing."""
+    """A block: `result_rows`, why a TAR is missing, and why figures say nothing."""
     header, rows = result_rows(results)
     first = next(iter(results.values()))
     caption = "Accuracy: mean and standard deviation over the folds."
     if first.intervals:
         caption += " In brackets: 95 % interval over people."
-    return table(caption, header, rows) + "".join(map(paragraph, first.unresolved.values()))
+    doubts = [f"{name}: {result.doubt}." for name, result in results.items() if result.doubt]
+    notes = [*doubts, *first.unresolved.values()]
+    return table(caption, header, rows) + "".join(map(paragraph, notes))
 
 
 def result_sections(results):

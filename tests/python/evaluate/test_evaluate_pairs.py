@@ -408,3 +408,25 @@ def test_a_report_that_cannot_be_written_whole_leaves_the_old_one(monkeypatch):
     with pytest.raises(InputError, match="No space left"):
         main(["pairs", "g=f.npy", "--out", "out"])
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+@pytest.mark.parametrize("spread", [0, 1e-6, 0.05])
+def test_features_that_are_all_alike_are_told_wherever_a_figure_is(capsys, spread):
+    matrix, paths, labels = faces()
+    save("healthy", matrix, paths, labels)
+    save("one", 1 + spread * matrix, paths, labels)
+    main(["pairs", "healthy.npy", "one.npy", "--out", "out"])
+    printed, told = capsys.readouterr()
+    assert "warning: one: features are all alike: the mean cosine between them is 0.99" in told or (
+        "the mean cosine between them is 1.000000" in told
+    )
+    assert "healthy" not in told
+    assert re.search(r"^one \(features all alike\)  +\d", printed, re.MULTILINE)
+    assert re.search(r"^healthy  +\d", printed, re.MULTILINE)
+    runs = report()["runs"]
+    assert runs["healthy"]["doubt"] is None and runs["healthy"]["mean_cosine"] < 0.1
+    assert "features are all alike" in runs["one"]["doubt"]
+    page = Path("out/report.html").read_text()
+    assert re.search(r"one [\d.]+ % \(features all alike\)", page)  # below the title
+    assert "one (features all alike)" in page and "one: features are all alike" in page
+    assert "NaN" not in Path("out/report.json").read_text()
