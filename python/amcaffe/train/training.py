@@ -22,8 +22,8 @@ from amcaffe.train.input_check import TrainingInput
 from amcaffe.train.list_copies import ListCopies
 from amcaffe.train.loop import Run
 from amcaffe.train.mean_check import check_means
-from amcaffe.train.refusal import unchanged_if_refused
 from amcaffe.train.memory_check import check_memory
+from amcaffe.train.refusal import unchanged_if_refused
 from amcaffe.train.setting_check import check_settings
 from amcaffe.train.snapshots import FINAL, REPORT
 from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of, sources_of
