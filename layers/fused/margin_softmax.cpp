@@ -127,7 +127,7 @@ void MarginSoftmax<Dtype>::ForwardBlock(const int block, const Dtype* unit,
 
 template <typename Dtype>
 void MarginSoftmax<Dtype>::Forward(const Dtype* unit, const Dtype* weight,
-    const margin::CombinedMargin<Dtype>& margin,
+    const margin::LossMargin<Dtype>& margin,
     std::vector<MarginRow<Dtype> >* row) {
   ForBlocks(false, [&](const int block, Desk* desk) {
     ForwardBlock(block, unit, weight, desk, row);

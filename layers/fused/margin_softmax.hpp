@@ -51,7 +51,7 @@ class MarginSoftmax {
   /// @param unit (rows x dim), each of length 1 or 0
   /// @param weight (classes x dim)
   void Forward(const Dtype* unit, const Dtype* weight,
-      const margin::CombinedMargin<Dtype>& margin,
+      const margin::LossMargin<Dtype>& margin,
       std::vector<MarginRow<Dtype> >* row);
 
   /**

@@ -190,7 +190,7 @@ __device__ inline margin::LogSum<Dtype> WarpMerge(margin::LogSum<Dtype> own,
 /// lanes share its parts.
 template <typename Dtype>
 __global__ void FinishRows(const BatchRows<Dtype> batch,
-    const margin::CombinedMargin<Dtype> psi, const int parts,
+    const margin::LossMargin<Dtype> psi, const int parts,
     const margin::LogSum<Dtype>* __restrict__ part,
     const Dtype* __restrict__ target_cosine,
     RowResult<Dtype>* __restrict__ row) {

@@ -150,8 +150,8 @@ ClassBlock<Dtype> GpuMarginSoftmax<Dtype>::Block(const int block) {
 
 template <typename Dtype>
 void GpuMarginSoftmax<Dtype>::Forward(const MarginBatch<Dtype>& batch,
-    const margin::CombinedMargin<Dtype>& psi, const Dtype normalizer,
-    Dtype* loss, Dtype* statistics) {
+    const margin::LossMargin<Dtype>& psi, const Dtype normalizer, Dtype* loss,
+    Dtype* statistics) {
   const BatchRows<Dtype> rows = {rows_, batch.target, batch.scale, batch.norm};
   const int block_parts = Ceil(block_, ChunkSize<Dtype>());
   const int row_parts = (Blocks() - 1) * block_parts +

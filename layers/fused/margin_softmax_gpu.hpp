@@ -83,7 +83,7 @@ class GpuMarginSoftmax {
    * @param statistics (3) MarginSoftmaxLossLayer's, on the device, or NULL
    */
   void Forward(const MarginBatch<Dtype>& batch,
-      const margin::CombinedMargin<Dtype>& psi, Dtype normalizer, Dtype* loss,
+      const margin::LossMargin<Dtype>& psi, Dtype normalizer, Dtype* loss,
       Dtype* statistics);
 
   /// After Forward of the same batch.

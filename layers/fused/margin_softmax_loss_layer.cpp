@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "caffe/layers/class_weight.hpp"
+#include "caffe/layers/kept_number.hpp"
 #include "caffe/layers/layer_prefix.hpp"
 #include "caffe/layers/margin_param.hpp"
 #include "caffe/layers/margin_softmax_loss_layer.hpp"
 #include "caffe/layers/normalize_rows.hpp"
+#include "caffe/util/layer_state.hpp"
 #include "caffe/util/math_functions.hpp"
 
 namespace caffe {
@@ -30,19 +32,11 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
       << layer << "the second top holds statistics without a gradient, but its "
       << "loss_weight is " << this->layer_param_.loss_weight(1)
       << ". Set loss_weight: 1 loss_weight: 0.";
-  CHECK(param.scale() > 0 && std::isfinite(param.scale()))
-      << layer << "scale must be above 0 and finite, but is " << param.scale()
-      << ".";
   CHECK(param.sample_rate() > 0 && param.sample_rate() <= 1)
       << layer
       << "sample_rate is a share of the classes, above 0 and at most 1, but is "
       << param.sample_rate() << ".";
-  const bool has_margin = this->phase_ == TRAIN || param.transform_test();
-  const margin::CombinedMargin<Dtype> asked =
-      MarginOf<Dtype>(this->layer_param_, param);
-  const margin::CombinedMargin<Dtype> none = {1, 0, 0, asked.bound};
-  margin_ = has_margin ? asked : none;
-  scale_ = param.scale();
+  SetUpMargin();
   normalize_feature_ = param.normalize_feature();
   // Without a backward pass to come nothing has to be kept.
   keep_bytes_ =
@@ -61,7 +55,75 @@ void MarginSoftmaxLossLayer<Dtype>::LayerSetUp(
   if (this->phase_ == TRAIN && param.sample_rate() < 1) {
     sampler_.reset(new ClassSampler(C_, param.sample_rate()));
   }
+  if (counts_) {
+    KeepNumber<Dtype>(1, param.iteration(), "the count of training passes",
+        &this->layer_param_, &this->blobs_);
+  }
   this->param_propagate_down_.resize(this->blobs_.size(), true);
+}
+
+template <typename Dtype>
+void MarginSoftmaxLossLayer<Dtype>::SetUpMargin() {
+  const MarginSoftmaxLossParameter& param =
+      this->layer_param_.margin_softmax_loss_param();
+  const string layer = LayerPrefix(this->layer_param_);
+  end_.margin = MarginOf<Dtype>(this->layer_param_, param);
+  end_.scale = param.scale();
+  static const char* const kNames[] = {"start_m1", "start_m2", "start_m3"};
+  start_.margin = CheckedMargin<Dtype>(this->layer_param_, kNames,
+      param.start_m1(), param.start_m2(), param.start_m3(), end_.margin.bound);
+  start_.scale = param.has_start_scale() ? param.start_scale() : param.scale();
+  CHECK(end_.scale > 0 && std::isfinite(end_.scale) && start_.scale > 0 &&
+      std::isfinite(start_.scale))
+      << layer << "scale and start_scale must be above 0 and finite, but are "
+      << end_.scale << " and " << start_.scale << ".";
+  CHECK(param.anneal_iter() > 0 ||
+      !(param.has_start_m1() || param.has_start_m2() || param.has_start_m3() ||
+          param.has_start_scale()))
+      << layer << "start_m1, start_m2, start_m3 and start_scale are where "
+      << "annealing starts, but anneal_iter is 0: there is none. Set "
+      << "anneal_iter to the passes that it is to take, or remove them.";
+  CHECK(param.unconditional() ||
+      (param.m1() == 1 && param.m2() == 0 && start_.margin.m1 == 1 &&
+          start_.margin.m2 == 0))
+      << layer << "unconditional: false is for a margin m3 alone, m1: 1 m2: 0, "
+      << "from its start on, but (m1, m2) is (" << param.m1() << ", "
+      << param.m2() << ") and (start_m1, start_m2) is (" << start_.margin.m1
+      << ", " << start_.margin.m2 << ").";
+  CheckLambda(this->layer_param_, param);
+  CHECK(param.base() > 0 || (param.gamma() == 0 && param.lambda_min() == 0))
+      << layer << "lambda is base * (1 + gamma * iteration) ^ -power, and base "
+      << "is 0, but gamma is " << param.gamma() << " and lambda_min "
+      << param.lambda_min() << ". Set base, which is lambda's start, or remove "
+      << "them. SphereFace has base: 1000 gamma: 0.12 lambda_min: 5.";
+  has_margin_ = this->phase_ == TRAIN || param.transform_test();
+  counts_ = param.anneal_iter() > 0 || param.gamma() != 0;
+}
+
+template <typename Dtype>
+void MarginSoftmaxLossLayer<Dtype>::NextMargin() {
+  const MarginSoftmaxLossParameter& param =
+      this->layer_param_.margin_softmax_loss_param();
+  const Dtype done = counts_ ? this->blobs_[1]->cpu_data()[0] : Dtype(0);
+  const Dtype over = param.anneal_iter();
+  const margin::CombinedMargin<Dtype>& start = start_.margin;
+  const margin::CombinedMargin<Dtype>& end = end_.margin;
+  scale_ = margin::AnnealedSetting(start_.scale, end_.scale, over, done);
+  const margin::CombinedMargin<Dtype> none = {1, 0, 0, end.bound};
+  margin_.combined = none;
+  margin_.unconditional = true;
+  margin_.lambda = 0;
+  if (has_margin_) {
+    margin_.combined.m1 = margin::AnnealedSetting(start.m1, end.m1, over, done);
+    margin_.combined.m2 = margin::AnnealedSetting(start.m2, end.m2, over, done);
+    margin_.combined.m3 = margin::AnnealedSetting(start.m3, end.m3, over, done);
+    margin_.unconditional = param.unconditional();
+    margin_.lambda = margin::AnnealedLambda<Dtype>(param.base(), param.gamma(),
+        param.power(), param.lambda_min(), done + 1);
+  }
+  if (counts_ && this->phase_ == TRAIN) {
+    this->blobs_[1]->mutable_cpu_data()[0] = done + 1;
+  }
 }
 
 template <typename Dtype>
@@ -119,6 +181,7 @@ template <typename Dtype>
 void MarginSoftmaxLossLayer<Dtype>::Forward_cpu(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   CheckLabels(this->layer_param_, C_, *bottom[1], ignore_label_);
+  NextMargin();
   vector<int> target = Targets(*bottom[1]);
   SampleClasses(&target);
   caffe_cpu_normalize(margin::UNIT, N_, D_, 1, bottom[0]->cpu_data(),
@@ -188,5 +251,6 @@ STUB_GPU(MarginSoftmaxLossLayer);
 
 INSTANTIATE_CLASS(MarginSoftmaxLossLayer);
 REGISTER_LAYER_CLASS(MarginSoftmaxLoss);
+REGISTER_LAYER_STATE(MarginSoftmaxLoss, 1);
 
 }  // namespace caffe

@@ -59,6 +59,7 @@ void MarginSoftmaxLossLayer<Dtype>::Forward_gpu(
         bottom[1]->gpu_data(), ignore_label_, target->mutable_gpu_data());
     CUDA_POST_KERNEL_CHECK;
   }
+  NextMargin();
   caffe_gpu_normalize(margin::UNIT, N_, D_, 1, bottom[0]->gpu_data(),
       unit_feature_.mutable_gpu_data(), feature_norm_.mutable_gpu_data());
   on_gpu_->softmax.Reshape(N_, D_, chosen ? chosen_.size() : C_, chosen,

@@ -30,7 +30,13 @@ template <typename Dtype> struct MarginSoftmaxLossOnGpu;
  * the same weight blob as the first, and keeps the (N x C) cosines once, or
  * above memory_mb not at all (MarginSoftmaxLossParameter). With sample_rate
  * below 1 the softmax runs over the batch's classes and a random share of the
- * others.
+ * others. With `unconditional` false it is AM-Softmax as it was released
+ * (LabelSpecificAdd), and with `base`, without normalize_feature, A-Softmax
+ * (MarginInnerProduct).
+ *
+ * The margin and s may be annealed (anneal_iter, gamma): the count of passes is
+ * then the second blob. In the TEST phase there is no margin, unless
+ * transform_test, and s and the margin are those the training has come to.
  *
  * The rows of the weight that a pass did not sample get no gradient. A solver
  * moves them all the same: by its momentum, and by weight decay.
@@ -81,6 +87,11 @@ class MarginSoftmaxLossLayer : public LossLayer<Dtype> {
       const vector<bool>& propagate_down,
       const vector<Blob<Dtype>*>& bottom) override;
 
+  /// Checks and stores the margin, the scale and how they are annealed.
+  void SetUpMargin();
+  /// Sets this forward pass's margin and scale; counts the pass if it is a
+  /// training one.
+  void NextMargin();
   /// The class of each row, negative for a row to ignore.
   vector<int> Targets(const Blob<Dtype>& label) const;
   /// Draws chosen_ if classes are sampled in this phase, and turns targets into
@@ -92,7 +103,16 @@ class MarginSoftmaxLossLayer : public LossLayer<Dtype> {
   int N_;  ///< rows
   int D_;  ///< length of a feature
   int C_;  ///< classes
-  margin::CombinedMargin<Dtype> margin_;  ///< (1, 0, 0) in a phase without one
+  /// What annealing starts from and ends with.
+  struct Setting {
+    margin::CombinedMargin<Dtype> margin;
+    Dtype scale;
+  };
+  Setting start_, end_;
+  bool has_margin_;  ///< in this phase
+  bool counts_;  ///< whether passes are counted: something is annealed
+  /// Of the last forward pass; the margin is (1, 0, 0) in a phase without one.
+  margin::LossMargin<Dtype> margin_;
   Dtype scale_;
   bool normalize_feature_;
   /// The budget for the cosines kept between the passes; 0 in the TEST phase.

@@ -1,10 +1,10 @@
 // installed by amcaffe
-#include <cmath>
 #include <vector>
 
 #include "caffe/layers/class_weight.hpp"
 #include "caffe/layers/kept_number.hpp"
 #include "caffe/layers/margin_inner_product_layer.hpp"
+#include "caffe/layers/margin_param.hpp"
 #include "caffe/layers/normalize_rows.hpp"
 #include "caffe/util/layer_state.hpp"
 #include "caffe/util/math_functions.hpp"
@@ -16,16 +16,7 @@ void MarginInnerProductLayer<Dtype>::LayerSetUp(
     const vector<Blob<Dtype>*>& bottom, const vector<Blob<Dtype>*>& top) {
   const MarginInnerProductParameter& param =
       this->layer_param_.margin_inner_product_param();
-  CHECK(param.base() >= 0 && std::isfinite(param.base()) &&
-      param.gamma() >= 0 && std::isfinite(param.gamma()) &&
-      param.lambda_min() >= 0 && std::isfinite(param.lambda_min()) &&
-      std::isfinite(param.power()) && param.iteration() >= 0)
-      << LayerPrefix(this->layer_param_) << "base, gamma, power, lambda_min "
-      << "and iteration must be finite, and none but power negative, but they "
-      << "are " << param.base() << ", " << param.gamma() << ", "
-      << param.power() << ", " << param.lambda_min() << " and "
-      << param.iteration() << ". SphereFace has base: 1000 gamma: 0.12 "
-      << "lambda_min: 5.";
+  CheckLambda(this->layer_param_, param);
   K_ = bottom[0]->count(bottom[0]->CanonicalAxisIndex(param.axis()));
   margin_.m = param.type() + 1;
   active_ = this->phase_ == TRAIN || param.transform_test();

@@ -89,6 +89,15 @@ enum Bound {
   MONOTONE  ///< the curve goes on falling, and its slope is exact
 };
 
+/// A margin annealed by A-Softmax's lambda: (lambda * x + psi) / (1 + lambda).
+template <typename Dtype>
+MARGIN_HD Dual<Dtype> WithLambda(const Dtype lambda, const Dtype x,
+    const Dual<Dtype>& psi) {
+  const Dual<Dtype> y = {(lambda * x + psi.value) / (1 + lambda),
+      (lambda + psi.slope) / (1 + lambda)};
+  return y;
+}
+
 /**
  * y = cos(angle) - m3, angle = m1 * theta + m2, theta = acos(x), in radians.
  *
@@ -167,9 +176,8 @@ struct ASoftmax {
         passed += 1;
       }
     }
-    const Dual<Dtype> y = {(lambda * x + sign * t - 2 * passed) / (1 + lambda),
-        (lambda + sign * m * u) / (1 + lambda)};
-    return y;
+    const Dual<Dtype> psi = {sign * t - 2 * passed, sign * m * u};
+    return WithLambda(lambda, x, psi);
   }
 };
 
@@ -179,6 +187,32 @@ inline Dtype AnnealedLambda(const Dtype base, const Dtype gamma,
     const Dtype power, const Dtype low, const Dtype iteration) {
   const Dtype lambda = base * std::pow(1 + gamma * iteration, -power);
   return lambda < low ? low : lambda;
+}
+
+/**
+ * MarginSoftmaxLoss's margin: a CombinedMargin with, unless unconditional, the
+ * guard of LabelSpecificAdd in its place (which needs m1 = 1 and m2 = 0), and
+ * annealed by lambda.
+ */
+template <typename Dtype>
+struct LossMargin {
+  CombinedMargin<Dtype> combined;
+  bool unconditional;
+  Dtype lambda;
+
+  MARGIN_HD Dual<Dtype> operator()(const Dtype x) const {
+    const LabelSpecificAdd<Dtype> guarded = {-combined.m3, false};
+    return WithLambda(lambda, x, unconditional ? combined(x) : guarded(x));
+  }
+};
+
+/// A setting in a training pass that `done` others came before: from start to
+/// end in equal steps over `over` passes, and then the end.
+template <typename Dtype>
+inline Dtype AnnealedSetting(const Dtype start, const Dtype end,
+    const Dtype over, const Dtype done) {
+  if (!(done < over)) { return end; }
+  return done > 0 ? start + (end - start) * (done / over) : start;
 }
 
 /// Applies a margin to row i of (rows x classes) logits, in place, and keeps

@@ -131,6 +131,17 @@ py::tuple label_specific_add(const py::object& x, double bias,
   });
 }
 
+double annealed(double start, double end, double over, double done) {
+  if (!(over >= 0) || !(done >= 0)) {
+    std::ostringstream message;
+    message << "over and done count passes, 0 or more, got " << over << " and "
+            << done;
+    throw py::value_error(message.str());
+  }
+  return caffe::margin::AnnealedSetting(finite<double>("start", start),
+      finite<double>("end", end), over, done);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
@@ -187,5 +198,19 @@ Args:
 Returns: (value, slope), two arrays of x's shape and precision.
 Raises: ValueError: another dtype, or a bias that is not finite.
 Source: LabelSpecificAddLayer; Wang et al., AM-Softmax, arXiv 1801.05599.
+)");
+  module.def("annealed", &annealed, py::arg("start"), py::arg("end"),
+      py::arg("over"), py::arg("done"),
+      R"(A setting of MarginSoftmaxLoss in a training pass: m1, m2, m3 or the scale.
+
+It goes from start to end in equal steps, and then stays there.
+
+Args:
+    start, end: in the setting's own unit; m2 in radians.
+    over: the passes that it takes, anneal_iter; 0 for the end from the first on.
+    done: the passes before this one, 0 or more.
+Returns: float64.
+Raises: ValueError: start or end is not finite, or a count is negative or NaN.
+Source: MarginSoftmaxLossLayer.
 )");
 }

@@ -25,7 +25,11 @@ MAX_ITER, A_SOFTMAX_MAX_ITER = 30000, 28000  # as AM-Softmax's and SphereFace's 
 # The most that Caffe's fields hold, and Caffe counts with int32 what is in its uint32 fields.
 INT32, UINT32 = 2**31 - 1, 2**32 - 1
 FLOATS = (
-    (("s", "arcface_s", "m1", "lr", "wo_fn_growth"), "positive", lambda x: 0 < x < math.inf),
+    (
+        ("s", "arcface_s", "anneal_s", "m1", "lr", "wo_fn_growth"),
+        "positive",
+        lambda x: 0 < x < math.inf,
+    ),
     (
         ("m2", "m3", "lambda_gamma", "lambda_min", "weight_decay"),
         "0 or more",
@@ -34,6 +38,7 @@ FLOATS = (
     (("m", "wo_fn_m"), "a cosine difference in [0, 2)", lambda x: 0 <= x < 2),
     (("arcface_m",), "an angle in radians, in [0, pi)", lambda x: 0 <= x < math.pi),
     (("sample_rate",), "a share of the classes, in (0, 1]", lambda x: 0 < x <= 1),
+    (("anneal",), "a share of the iterations, in [0, 1]", lambda x: 0 <= x <= 1),
     (("mean",), "in 0..255", lambda x: 0 <= x <= 255),
 )
 
@@ -47,6 +52,8 @@ class Experiment:
     s: what the cosines are multiplied by, but ArcFace's. m: AM-Softmax's margin, a cosine.
     arcface_s, arcface_m: target = cos(theta + arcface_m), in radians, times arcface_s.
     m1, m2, m3: combined: target = cos(m1 * theta + m2) - m3, theta and m2 in radians.
+    anneal, anneal_s: ArcFace and combined: over this share of the iterations the margin grows
+        from none, and the scale from anneal_s where that is less. 0: both are whole at once.
     wo_fn_m, wo_fn_growth: AM-Softmax's margin where features are not normalised, and how much
         of it each iteration adds.
     a_softmax_m: target = cos(a_softmax_m * theta). lambda_gamma, lambda_min: its share grows as
@@ -73,6 +80,8 @@ class Experiment:
     m1: float = 1.0
     m2: float = 0.3
     m3: float = 0.2
+    anneal: float = 0.25
+    anneal_s: float = 8.0
     wo_fn_m: float = 0.4
     wo_fn_growth: float = 5e-5
     a_softmax_m: int = 4

@@ -1,36 +1,61 @@
 """The heads: from fc5 to the loss, and to the accuracy of the TEST phase.
 
 Layers and blobs are named as the AM-Softmax and SphereFace releases name them. Weights move
-between nets by layer name, so `fc6_l2` is the classes' weights in every head but A-Softmax's,
-whose `fc6` holds more, and a layer with other blobs than the AM-Softmax release's (a count,
-another scale) has a name of its own.
+between nets by layer name, so `fc6_l2` is the classes' weights in every head but A-Softmax's
+chain, whose `fc6` bears SphereFace's name, and a layer with other blobs than the AM-Softmax
+release's (a count, another scale) has a name of its own, but for MarginSoftmaxLoss: its weight
+comes first, and a count behind it is told from a weight by its type.
 """
 
+from amcaffe.nets.experiment import A_SOFTMAX_MAX_ITER, INT32, MAX_ITER
 from amcaffe.nets.parts import NO_BIAS, WEIGHT, XAVIER, layer
 from amcaffe.nets.text import Token
 
 PLAIN, WITHOUT_FN, A_SOFTMAX = "softmax", "am-softmax-wo-fn", "a-softmax"
-COSINES = ("normface", "am-softmax", "arcface", "combined")  # a margin, and a fixed scale
-FUSED = "-fused"  # these in one MarginSoftmaxLoss
-MARGINS = (PLAIN, *COSINES, WITHOUT_FN, A_SOFTMAX, *(name + FUSED for name in COSINES))
+# Heads of several layers, and the one in one MarginSoftmaxLoss that has the same loss (once it is
+# annealed, where it is).
+FUSED = {
+    "normface": "normface-fused",
+    "am-softmax": "am-softmax-released-fused",
+    "arcface-chain": "arcface",
+    "combined-chain": "combined",
+    WITHOUT_FN: f"{WITHOUT_FN}-fused",
+    A_SOFTMAX: f"{A_SOFTMAX}-fused",
+}
+PAPER = "am-softmax-fused"  # AM-Softmax without the released code's guard; of no chain
+MARGINS = (PLAIN, *FUSED, *FUSED.values(), PAPER)
 A_SOFTMAX_TYPES = {1: "SINGLE", 2: "DOUBLE", 3: "TRIPLE", 4: "QUADRUPLE"}
+LAMBDA_BASE = 1000
+MONOTONE = ("bound", Token("MONOTONE"))
+
+
+def is_fused(margin):
+    """Is a head, of MARGINS, one MarginSoftmaxLoss?"""
+    return margin == PAPER or margin in FUSED.values()
+
+
+def iterations(experiment, margin):
+    """How long a head is trained: as long as asked, or as its paper's solver has it."""
+    if experiment.max_iter is not None:
+        return experiment.max_iter
+    return A_SOFTMAX_MAX_ITER if margin in (A_SOFTMAX, FUSED[A_SOFTMAX]) else MAX_ITER
 
 
 def head(experiment, margin):
     """Layers of a head, of MARGINS."""
+    if is_fused(margin):
+        return [_fused(experiment, margin)]
     if margin == PLAIN:
         return [_classes(experiment, "fc5"), _loss("fc6"), _accuracy()]
     if margin == A_SOFTMAX:
         return [_a_softmax(experiment), _loss("fc6"), _accuracy()]
     if margin == WITHOUT_FN:
         return _without_feature_normalisation(experiment)
-    if margin.endswith(FUSED):
-        return [_fused(experiment, margin[: -len(FUSED)])]
     return _chain(experiment, margin)
 
 
 def _chain(experiment, margin):
-    scale, s, _ = _cosine_head(experiment, margin)
+    scale, s = _scale(experiment, margin)
     margin_layer = _margin_layer(experiment, margin)
     margined = "fc6_margin" if margin_layer else "fc6"
     return [
@@ -50,8 +75,20 @@ def _chain(experiment, margin):
     ]
 
 
+def _scale(experiment, margin):
+    """(name of the Scale layer, scale) of a chain.
+
+    A Scale layer's blob is its scale, which moves with the weights: heads that differ in the
+    scale differ in the name.
+    """
+    if margin == "normface":
+        return "normface_scale", experiment.s
+    if margin == "arcface-chain":
+        return "arcface_scale", experiment.arcface_s
+    return "fc6_margin_scale", experiment.s
+
+
 def _fused(experiment, margin):
-    _, s, formula = _cosine_head(experiment, margin)
     return layer(
         "fc6_l2",
         "MarginSoftmaxLoss",
@@ -65,8 +102,7 @@ def _fused(experiment, margin):
             [
                 ("num_output", experiment.classes),
                 XAVIER,
-                *formula,
-                ("scale", s),
+                *_fused_margin(experiment, margin),
                 ("sample_rate", experiment.sample_rate),
                 ("memory_mb", experiment.memory_mb),
             ],
@@ -74,27 +110,54 @@ def _fused(experiment, margin):
     )
 
 
-def _cosine_head(experiment, margin):
-    """Name of the Scale layer, scale, and fields of the margin cos(m1 * theta + m2) - m3.
-
-    A Scale layer's blob is its scale, which moves with the weights: heads that differ in the
-    scale differ in the name.
-    """
+def _fused_margin(experiment, margin):
+    """Fields of the margin and the scale, and of their annealing."""
     e = experiment
-    return {
-        "normface": ("normface_scale", e.s, _formula(1, 0, 0)),
-        "am-softmax": ("fc6_margin_scale", e.s, _formula(1, 0, e.m)),
-        "arcface": (
-            "arcface_scale",
-            e.arcface_s,
-            [*_formula(1, e.arcface_m, 0), ("bound", Token("MONOTONE"))],
-        ),
-        "combined": ("fc6_margin_scale", e.s, _formula(e.m1, e.m2, e.m3)),
-    }[margin]
+    guard, no_norm = ("unconditional", False), [("scale", 1), ("normalize_feature", False)]
+    if margin == FUSED["normface"]:
+        return [*_formula(1, 0, 0), ("scale", e.s)]
+    if margin == PAPER:
+        return [*_formula(1, 0, e.m), ("scale", e.s)]
+    if margin == FUSED["am-softmax"]:
+        return [*_formula(1, 0, e.m), guard, ("scale", e.s)]
+    if margin == FUSED[WITHOUT_FN]:
+        # In equal steps, as LabelSpecificAdd's bias grows.
+        passes = _passes(e, e.wo_fn_m / e.wo_fn_growth)
+        annealed = [("anneal_iter", passes)] if passes else []
+        return [*_formula(1, 0, e.wo_fn_m), guard, *no_norm, *annealed]
+    if margin == FUSED[A_SOFTMAX]:
+        return [*_formula(e.a_softmax_m, 0, 0), MONOTONE, *no_norm, *_lambda(e)]
+    s = e.arcface_s if margin == "arcface" else e.s
+    passes = _passes(e, e.anneal * iterations(e, margin))
+    annealed = [("anneal_iter", passes), ("start_scale", min(e.anneal_s, s))] if passes else []
+    return [*_angular(e, margin), ("scale", s), *annealed]
+
+
+def _passes(experiment, iterations):
+    """The batches of so many iterations, as the layers count them."""
+    return min(round(iterations * experiment.iter_size), INT32)
+
+
+def _angular(experiment, margin):
+    """Fields of ArcFace's margin and of the combined one, of either layer that has them."""
+    e = experiment
+    arcface = margin in ("arcface", "arcface-chain")
+    return [*(_formula(1, e.arcface_m, 0) if arcface else _formula(e.m1, e.m2, e.m3)), MONOTONE]
 
 
 def _formula(m1, m2, m3):
+    """Fields of the margin cos(m1 * theta + m2) - m3."""
     return [("m1", m1), ("m2", m2), ("m3", m3)]
+
+
+def _lambda(experiment):
+    """A-Softmax's: what an iteration takes from it is shared by its batches."""
+    return [
+        ("base", LAMBDA_BASE),
+        ("gamma", experiment.lambda_gamma / experiment.iter_size),
+        ("power", 1),
+        ("lambda_min", experiment.lambda_min),
+    ]
 
 
 def _margin_layer(experiment, margin):
@@ -111,14 +174,13 @@ def _margin_layer(experiment, margin):
                 ("label_specific_add_param", [("bias", -experiment.m)]),
             )
         ]
-    _, _, formula = _cosine_head(experiment, margin)
     return [
         layer(
-            f"{margin}_margin",
+            margin.replace("-chain", "_margin"),
             "CombinedMargin",
             ["fc6", "label"],
             ["fc6_margin"],
-            ("combined_margin_param", formula),
+            ("combined_margin_param", _angular(experiment, margin)),
         )
     ]
 
@@ -179,10 +241,7 @@ def _a_softmax(experiment):
                 ("num_output", experiment.classes),
                 ("type", Token(A_SOFTMAX_TYPES[experiment.a_softmax_m])),
                 XAVIER,
-                ("base", 1000),
-                ("gamma", experiment.lambda_gamma / experiment.iter_size),
-                ("power", 1),
-                ("lambda_min", experiment.lambda_min),
+                *_lambda(experiment),
             ],
         ),
     )

@@ -1,7 +1,12 @@
 """Blobs that are no weights: what a training has come to, as a layer keeps it between passes."""
 
 # The layers with such blobs, and the first of these: each type's REGISTER_LAYER_STATE in C++.
-FIRST_STATE_BLOB = {"LabelSpecificAdd": 0, "LabelSpecificMargin": 0, "MarginInnerProduct": 1}
+FIRST_STATE_BLOB = {
+    "LabelSpecificAdd": 0,
+    "LabelSpecificMargin": 0,
+    "MarginInnerProduct": 1,
+    "MarginSoftmaxLoss": 1,
+}
 # Also ChannelScale's running scale is changed by a forward pass, but is learnt, as a BatchNorm's.
 FIRST_CHANGED_BLOB = {**FIRST_STATE_BLOB, "ChannelScale": 0}
 

@@ -1,15 +1,11 @@
 """The solver of an experiment, as a (field, value) tree."""
 
 from amcaffe.nets import heads
-from amcaffe.nets.experiment import A_SOFTMAX_MAX_ITER, MAX_ITER
 
 
 def solver(experiment, margin, net, snapshot_prefix):
     """SGD with momentum; without solver_mode, so that `caffe train` uses the CPU, or -gpu."""
     e = experiment
-    max_iter = e.max_iter
-    if max_iter is None:
-        max_iter = A_SOFTMAX_MAX_ITER if margin == heads.A_SOFTMAX else MAX_ITER
     tests = [
         ("test_iter", e.test_iter),
         ("test_interval", e.test_interval),
@@ -22,7 +18,7 @@ def solver(experiment, margin, net, snapshot_prefix):
         ("lr_policy", "multistep"),
         ("gamma", 0.1),
         *(("stepvalue", step) for step in e.steps),
-        ("max_iter", max_iter),
+        ("max_iter", heads.iterations(e, margin)),
         ("iter_size", e.iter_size),
         ("momentum", 0.9),
         ("weight_decay", e.weight_decay),

@@ -31,10 +31,13 @@ def _parser():
         "identities, SphereFace's 20-layer net, AM-Softmax with s = 30 and m = 0.35, and the\n"
         "losses that it is compared with, a solver and a net each. `caffe train -solver\n"
         "OUT/face_solver.prototxt` then trains AM-Softmax, from the folder that this is run in.\n\n"
-        "A head named -fused is the same loss in one layer, MarginSoftmaxLoss: faster, in less\n"
-        "memory, and with figures of the cosines. Weights move between the heads by layer name,\n"
-        "except to and from a-softmax. am-softmax takes the margin where the cosine exceeds it,\n"
-        "as its code was released; am-softmax-fused takes it always, as the paper has it.",
+        "A head named -fused is a loss in one layer, MarginSoftmaxLoss: faster, in less memory,\n"
+        "and with figures of the cosines. am-softmax takes the margin where the cosine exceeds\n"
+        "it, as its code was released, and so does am-softmax-released-fused; am-softmax-fused\n"
+        "takes it always, as the paper has it. arcface and combined are in one layer, too, and\n"
+        "anneal margin and scale, without which ArcFace does not learn from scratch here; their\n"
+        "-chain has the whole margin at once, for weights that have learnt. Weights move between\n"
+        "the heads by layer name, except to and from a-softmax.",
         "python -m amcaffe.prototxt --out nets --depth 10 --classes 500 --batch 64 \\\n"
         "      --source faces/train.txt --root faces/",
     )
@@ -99,6 +102,8 @@ def _parser():
     add(group, "m1", "combined: cos(M1 theta + M2) - M3")
     add(group, "m2", "combined, radians")
     add(group, "m3", "combined")
+    add(group, "anneal", "arcface, combined: share of the iterations over which the margin grows")
+    add(group, "anneal_s", "arcface, combined: scale that it starts with")
     add(group, "wo_fn_m", "am-softmax-wo-fn: margin at the end of its annealing, a cosine")
     add(group, "wo_fn_growth", "am-softmax-wo-fn: margin that each iteration adds")
     add(
@@ -110,11 +115,11 @@ def _parser():
     )
     add(group, "lambda_gamma", "a-softmax: lambda = 1000 / (1 + X * iteration)")
     add(group, "lambda_min", "a-softmax: lambda's least value")
-    add(group, "sample_rate", "fused: share of the classes in each iteration's softmax")
+    add(group, "sample_rate", "in one layer: share of the classes in each iteration's softmax")
     add(
         group,
         "memory_mb",
-        "fused: MiB up to which the cosines are kept for the backward pass",
+        "in one layer: MiB up to which the cosines are kept for the backward pass",
         metavar="N",
     )
     group = parser.add_argument_group("data")

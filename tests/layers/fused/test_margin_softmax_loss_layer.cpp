@@ -104,11 +104,16 @@ class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
          << "layer { name: 'loss' type: 'NormalizedInnerProduct' bottom: 'f' "
          << "  top: 'cos' normalized_inner_product_param { num_output: "
          << own.num_output() << " } } "
-         << "layer { name: 'm' type: 'CombinedMargin' bottom: 'cos' "
-         << "  bottom: 'label' top: 'cos_m' combined_margin_param { m1: "
-         << own.m1() << " m2: " << own.m2() << " m3: " << own.m3()
-         << " bound: " << (own.bound() ? "MONOTONE" : "CLAMP") << " } } "
-         << "layer { name: 's' type: 'Power' bottom: 'cos_m' top: 'logit' "
+         << "layer { name: 'm' bottom: 'cos' bottom: 'label' top: 'cos_m' ";
+    if (own.unconditional()) {
+      text << "type: 'CombinedMargin' combined_margin_param { m1: " << own.m1()
+           << " m2: " << own.m2() << " m3: " << own.m3()
+           << " bound: " << (own.bound() ? "MONOTONE" : "CLAMP") << " } } ";
+    } else {
+      text << "type: 'LabelSpecificAdd' label_specific_add_param { bias: "
+           << -own.m3() << " } } ";
+    }
+    text << "layer { name: 's' type: 'Power' bottom: 'cos_m' top: 'logit' "
          << "  power_param { scale: " << own.scale() << " } } "
          << "layer { name: 'l' type: 'SoftmaxWithLoss' bottom: 'logit' "
          << "  bottom: 'label' top: 'l' loss_param { ignore_label: -1 "
@@ -116,9 +121,34 @@ class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
          << LossParameter_NormalizationMode_Name(
                 param_.loss_param().normalization())
          << " } }";
+    ExpectSameAs(text.str());
+  }
+
+  // A-Softmax, whose weight's gradient goes through its normalisation, too.
+  void ExpectSameAsASoftmax() {
+    const MarginSoftmaxLossParameter& own = *margin();
+    std::ostringstream text;
+    text << "layer { name: 'data' type: 'Input' top: 'f' top: 'label' "
+         << "  input_param { shape { dim: " << feature_.shape(0)
+         << " dim: " << feature_.shape(1)
+         << " } shape { dim: " << feature_.shape(0)
+         << " } } } force_backward: true "
+         << "layer { name: 'loss' type: 'MarginInnerProduct' bottom: 'f' "
+         << "  bottom: 'label' top: 'logit' margin_inner_product_param { "
+         << "  type: QUADRUPLE num_output: " << own.num_output()
+         << " base: " << own.base() << " gamma: " << own.gamma()
+         << " power: " << own.power() << " lambda_min: " << own.lambda_min()
+         << " iteration: " << own.iteration() << " } } "
+         << "layer { name: 'l' type: 'SoftmaxWithLoss' bottom: 'logit' "
+         << "  bottom: 'label' top: 'l' }";
+    ExpectSameAs(text.str());
+  }
+
+  // The same by a net, of whose layers 'loss' has the weight.
+  void ExpectSameAs(const string& text) {
     NetParameter net_param;
     ASSERT_TRUE(
-        google::protobuf::TextFormat::ParseFromString(text.str(), &net_param));
+        google::protobuf::TextFormat::ParseFromString(text, &net_param));
     net_param.mutable_state()->set_phase(TRAIN);
     Net<Dtype> net(net_param);
     shared_ptr<Layer<Dtype> > layer = MakeLayer();
@@ -135,6 +165,26 @@ class MarginSoftmaxLossLayerTest : public MultiDeviceTest<TypeParam> {
         "gradient by the features");
     ExpectClose(DiffOf(*net.layer_by_name("loss")->blobs()[0]),
         weight->cpu_diff(), "gradient by the weight");
+  }
+
+  // Of two rows whose targets have cosines 0.8 and 0.
+  shared_ptr<Layer<Dtype> > MakePlane() {
+    Fill(2, 2, 3);
+    SetBlob({2, 2}, {3, 4, 0, 2}, &feature_);
+    SetBlob({2}, {1, 0}, &label_);
+    shared_ptr<Layer<Dtype> > layer = MakeLayer();
+    SetBlob({3, 2}, {5, 0, 0, 0.5, -1, 0}, layer->blobs()[0].get());
+    return layer;
+  }
+
+  // MakePlane's loss: the others' cosines are (0.6, -0.6) and (1, 0).
+  double PlaneLoss(const double scale, const double psi_of_first,
+      const double psi_of_second) const {
+    return (std::log1p(std::exp(scale * (0.6 - psi_of_first)) +
+                std::exp(scale * (-0.6 - psi_of_first))) +
+               std::log1p(std::exp(scale * (1 - psi_of_second)) +
+                   std::exp(-scale * psi_of_second))) /
+        2;
   }
 
   void CheckGradient() {
@@ -158,6 +208,8 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestForwardByHand) {
   SetBlob({2}, {1, 0}, &this->label_);
   this->margin()->set_scale(2);
   shared_ptr<Layer<typename TypeParam::Dtype> > layer = this->MakeLayer();
+  // Caffemodels without annealing have the weight alone.
+  ASSERT_EQ(1, layer->blobs().size());
   SetBlob({3, 2}, {5, 0, 0, 0.5, -1, 0}, layer->blobs()[0].get());
   layer->Forward(this->bottom_, this->top_);
   // Cosines (0.6, 0.8, -0.6) and (0, 1, 0); the margin is 0.25.
@@ -177,6 +229,31 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsChain) {
   this->ExpectSameAsChain();
   this->SetMargin(4, 0, 0);
   this->ExpectSameAsChain();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsChainWithTheReleasedGuard) {
+  this->margin()->set_unconditional(false);
+  for (int memory = 0; memory < 2; ++memory) {
+    this->margin()->set_memory_mb(64 * memory);
+    this->ExpectSameAsChain();
+    this->Fill(9, 3, 70);
+    this->ExpectSameAsChain();
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsASoftmaxsChain) {
+  this->SetMargin(4, 0, 0);
+  this->margin()->set_scale(1);
+  this->margin()->set_normalize_feature(false);
+  this->margin()->set_base(7);
+  this->margin()->set_gamma(0.5);
+  this->margin()->set_power(2);
+  this->margin()->set_lambda_min(0.25);
+  for (int iteration = 0; iteration < 12; iteration += 4) {
+    SCOPED_TRACE(iteration);
+    this->margin()->set_iteration(iteration);
+    this->ExpectSameAsASoftmax();
+  }
 }
 
 TYPED_TEST(MarginSoftmaxLossLayerTest, TestSameAsChainInBlocks) {
@@ -217,6 +294,151 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradient) {
   this->CheckGradient();
   this->SetMargin(2, 0.25, 0.125);
   this->CheckGradient();
+}
+
+// At no target that the guard's step is near to.
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradientWithTheReleasedGuard) {
+  this->margin()->set_unconditional(false);
+  this->CheckGradient();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradientWithLambda) {
+  this->margin()->set_base(3);
+  this->CheckGradient();
+  this->margin()->set_normalize_feature(false);
+  this->margin()->set_scale(1);
+  this->SetMargin(3, 0, 0);
+  this->CheckGradient();
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestAnnealingByHand) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->SetMargin(2, 0.5, 0.25);
+  this->margin()->set_scale(5);
+  this->margin()->set_anneal_iter(4);
+  this->margin()->set_start_scale(1);
+  this->margin()->set_start_m3(0.125);
+  shared_ptr<Layer<Dtype> > layer = this->MakePlane();
+  ASSERT_EQ(2, layer->blobs().size());
+  const double m1[] = {1, 1.25, 1.5, 1.75, 2, 2};
+  const double m2[] = {0, 0.125, 0.25, 0.375, 0.5, 0.5};
+  const double m3[] = {0.125, 0.15625, 0.1875, 0.21875, 0.25, 0.25};
+  const double scale[] = {1, 2, 3, 4, 5, 5};
+  const double pi = std::acos(-1.);
+  for (int pass = 0; pass < 6; ++pass) {
+    SCOPED_TRACE(pass);
+    EXPECT_EQ(pass, layer->blobs()[1]->cpu_data()[0]);
+    layer->Forward(this->bottom_, this->top_);
+    const double first = std::cos(m1[pass] * std::acos(0.8) + m2[pass]);
+    const double angle = m1[pass] * pi / 2 + m2[pass];
+    const double second = angle > pi ? -std::cos(angle) - 2 : std::cos(angle);
+    EXPECT_NEAR(
+        this->PlaneLoss(scale[pass], first - m3[pass], second - m3[pass]),
+        this->loss_.cpu_data()[0], 1e-5);
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestAnnealedGradients) {
+  typedef typename TypeParam::Dtype Dtype;
+  LayerParameter constant = this->param_;
+  this->margin()->set_normalize_feature(false);
+  this->SetMargin(2, 0.5, 0.25);
+  this->margin()->set_scale(3);
+  this->margin()->set_anneal_iter(2);
+  this->margin()->set_start_scale(1);
+  for (int memory = 0; memory < 2; ++memory) {
+    this->margin()->set_memory_mb(memory);
+    shared_ptr<Layer<Dtype> > annealed = this->MakeLayer();
+    for (int pass = 0; pass < 4; ++pass) {
+      SCOPED_TRACE(pass);
+      this->Run(annealed.get());
+      const vector<double> by_feature = DiffOf(this->feature_);
+      const vector<double> by_weight = DiffOf(*annealed->blobs()[0]);
+      // A layer that has had this pass's values from its beginning.
+      const double share = std::min(pass, 2) / 2.;
+      MarginSoftmaxLossParameter own = *this->margin();
+      own.clear_anneal_iter();
+      own.clear_start_scale();
+      own.set_m1(1 + share);
+      own.set_m2(0.5 * share);
+      own.set_m3(0.25 * share);
+      own.set_scale(1 + 2 * share);
+      *constant.mutable_margin_softmax_loss_param() = own;
+      shared_ptr<Layer<Dtype> > layer =
+          LayerRegistry<Dtype>::CreateLayer(constant);
+      layer->SetUp(this->bottom_, this->top_);
+      layer->blobs()[0]->CopyFrom(*annealed->blobs()[0]);
+      this->Run(layer.get());
+      ExpectNear(DiffOf(this->feature_), by_feature.data());
+      ExpectNear(DiffOf(*layer->blobs()[0]), by_weight.data());
+    }
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestATestTakesTheMarginOfTheMoment) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->SetMargin(1, 0, 0.5);
+  this->margin()->set_scale(5);
+  this->margin()->set_anneal_iter(4);
+  this->margin()->set_start_scale(1);
+  this->margin()->set_iteration(2);
+  this->param_.set_phase(TEST);
+  for (int transform = 0; transform < 2; ++transform) {
+    this->margin()->set_transform_test(transform);
+    shared_ptr<Layer<Dtype> > layer = this->MakePlane();
+    const double m3 = transform ? 0.25 : 0;
+    for (int pass = 0; pass < 2; ++pass) {
+      layer->Forward(this->bottom_, this->top_);
+      EXPECT_NEAR(this->PlaneLoss(3, 0.8 - m3, -m3), this->loss_.cpu_data()[0],
+          1e-5);
+      EXPECT_EQ(2, layer->blobs()[1]->cpu_data()[0]);
+    }
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestTheGuardByHand) {
+  this->SetMargin(1, 0, 0.25);
+  this->margin()->set_scale(2);
+  this->margin()->set_unconditional(false);
+  this->MakePlane()->Forward(this->bottom_, this->top_);
+  EXPECT_NEAR(this->PlaneLoss(2, 0.55, 0), this->loss_.cpu_data()[0], 1e-5);
+  this->margin()->set_unconditional(true);
+  this->MakePlane()->Forward(this->bottom_, this->top_);
+  EXPECT_NEAR(this->PlaneLoss(2, 0.55, -0.25), this->loss_.cpu_data()[0], 1e-5);
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestLambdaByHand) {
+  typedef typename TypeParam::Dtype Dtype;
+  this->SetMargin(1, 0, 0.5);
+  this->margin()->set_scale(2);
+  this->margin()->set_base(24);
+  this->margin()->set_gamma(1);
+  this->margin()->set_power(2);
+  this->margin()->set_lambda_min(1);
+  shared_ptr<Layer<Dtype> > layer = this->MakePlane();
+  const double lambda[] = {6, 24. / 9, 1.5, 1, 1};
+  for (int pass = 0; pass < 5; ++pass) {
+    SCOPED_TRACE(pass);
+    layer->Forward(this->bottom_, this->top_);
+    const double m3 = 0.5 / (1 + lambda[pass]);
+    EXPECT_NEAR(this->PlaneLoss(2, 0.8 - m3, -m3), this->loss_.cpu_data()[0],
+        1e-5);
+    EXPECT_EQ(pass + 1, layer->blobs()[1]->cpu_data()[0]);
+  }
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestSnapshotAndResume) {
+  typedef typename TypeParam::Dtype Dtype;
+  ExpectResumesExactly<Dtype>(
+      "layer { name: 'data' type: 'DummyData' top: 'x' top: 'label' "
+      "  dummy_data_param { data_filler { value: 0.25 } "
+      "    data_filler { value: 1 } shape { dim: 2 dim: 3 } "
+      "    shape { dim: 2 } } } "
+      "layer { name: 'loss' type: 'MarginSoftmaxLoss' bottom: 'x' "
+      "  bottom: 'label' top: 'loss' param { lr_mult: 2 } "
+      "  margin_softmax_loss_param { num_output: 3 m2: 0.5 anneal_iter: 16 "
+      "    start_scale: 2 weight_filler { type: 'gaussian' } } }",
+      "loss");
 }
 
 TYPED_TEST(MarginSoftmaxLossLayerTest, TestGradientInBlocks) {
@@ -550,7 +772,7 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongParameters) {
   EXPECT_FATAL(this->MakeLayer(), "sample_rate is a share of the classes");
   this->margin()->set_sample_rate(1);
   this->margin()->set_scale(-1);
-  EXPECT_FATAL(this->MakeLayer(), "scale must be above 0");
+  EXPECT_FATAL(this->MakeLayer(), "scale and start_scale must be above 0");
   this->margin()->set_scale(1);
   this->SetMargin(0, 0, 0);
   EXPECT_FATAL(this->MakeLayer(), "m1 must be above 0");
@@ -562,6 +784,38 @@ TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongParameters) {
   this->MakeLayer();  // the statistics need none of their own
   this->param_.add_loss_weight(1);
   EXPECT_FATAL(this->MakeLayer(), "the second top holds statistics");
+}
+
+TYPED_TEST(MarginSoftmaxLossLayerTest, TestWrongAnnealing) {
+  this->margin()->set_start_m2(0.1);
+  EXPECT_FATAL(this->MakeLayer(), "anneal_iter is 0");
+  this->margin()->set_anneal_iter(10);
+  this->MakeLayer();
+  this->margin()->set_start_m1(-1);
+  EXPECT_FATAL(this->MakeLayer(), "start_m1 must be above 0");
+  this->margin()->clear_start_m1();
+  this->margin()->set_start_scale(0);
+  EXPECT_FATAL(this->MakeLayer(), "scale and start_scale must be above 0");
+  this->margin()->clear_start_scale();
+  this->margin()->set_unconditional(false);
+  EXPECT_FATAL(this->MakeLayer(), "unconditional: false is for a margin m3");
+  this->margin()->clear_start_m2();
+  this->MakeLayer();
+  this->SetMargin(2, 0, 0.25);
+  EXPECT_FATAL(this->MakeLayer(), "unconditional: false is for a margin m3");
+  this->SetMargin(1, 0.5, 0.25);
+  EXPECT_FATAL(this->MakeLayer(), "unconditional: false is for a margin m3");
+  this->margin()->clear_unconditional();
+  this->margin()->set_base(-1);
+  EXPECT_FATAL(this->MakeLayer(), "none but power negative");
+  this->margin()->clear_base();
+  this->margin()->set_lambda_min(5);
+  EXPECT_FATAL(this->MakeLayer(), "base is 0");
+  this->margin()->set_base(1);
+  this->MakeLayer();
+  this->param_.add_param();
+  this->param_.add_param()->set_lr_mult(1);
+  EXPECT_FATAL(this->MakeLayer(), "the count of training passes");
 }
 
 TYPED_TEST(MarginSoftmaxLossLayerTest, TestMoreThanKernelsGoOver) {

@@ -8,6 +8,7 @@
 #include "caffe/layers/label_specific_add_layer.hpp"
 #include "caffe/layers/label_specific_margin_layer.hpp"
 #include "caffe/layers/margin_inner_product_layer.hpp"
+#include "caffe/layers/margin_softmax_loss_layer.hpp"
 #include "caffe/net.hpp"
 #include "caffe/sgd_solvers.hpp"
 #include "caffe/util/io.hpp"
@@ -36,6 +37,15 @@ const char kPlain[] =
 const char kBiased[] =
     "layer { name: 'fc' type: 'InnerProduct' bottom: 'x' top: 'fc' "
     "  inner_product_param { num_output: 3 } } ";
+
+const char kAnnealedLoss[] =
+    "layer { name: 'fc' type: 'MarginSoftmaxLoss' bottom: 'x' "
+    "  bottom: 'label' top: 'loss' margin_softmax_loss_param { num_output: 3 "
+    "    m2: 0.5 anneal_iter: 100 iteration: 7 transform_test: true } } ";
+const char kConstantLoss[] =
+    "layer { name: 'fc' type: 'MarginSoftmaxLoss' bottom: 'x' "
+    "  bottom: 'label' top: 'loss' margin_softmax_loss_param { num_output: 3 "
+    "    m2: 0.5 } } ";
 
 NetParameter NetOf(const string& layers, const Phase phase = TRAIN) {
   NetParameter param;
@@ -140,6 +150,28 @@ TYPED_TEST(LayerStateTest, AClassifierFitsWithAndWithoutACount) {
   EXPECT_EQ(0.5, this->Weight(plain));
 }
 
+TYPED_TEST(LayerStateTest, ALossWithWeightsFitsWithAndWithoutACount) {
+  const char* sources[] = {kAnnealedLoss, kConstantLoss, kPlain, kAnnealed};
+  for (int i = 0; i < 4; ++i) {
+    SCOPED_TRACE(sources[i]);
+    for (int hdf5 = 0; hdf5 < 2; ++hdf5) {
+      Net<TypeParam> annealed(NetOf(kAnnealedLoss));
+      this->Copy(sources[i], &annealed, hdf5);
+      EXPECT_EQ(0.5, this->Weight(annealed));
+      EXPECT_EQ(7, this->Count(annealed));
+      Net<TypeParam> constant(NetOf(kConstantLoss));
+      this->Copy(sources[i], &constant, hdf5);
+      EXPECT_EQ(0.5, this->Weight(constant));
+    }
+  }
+  Net<TypeParam> plain(NetOf(kPlain));
+  this->Copy(kAnnealedLoss, &plain, false);
+  EXPECT_EQ(0.5, this->Weight(plain));
+  Net<TypeParam> tested(NetOf(kAnnealedLoss, TEST));
+  this->Copy(kAnnealedLoss, &tested, false);
+  EXPECT_EQ(40, this->Count(tested));
+}
+
 TYPED_TEST(LayerStateTest, ABiasIsNoState) {
   for (int hdf5 = 0; hdf5 < 2; ++hdf5) {
     Net<TypeParam> annealed(NetOf(kAnnealed));
@@ -174,13 +206,16 @@ TYPED_TEST(LayerStateTest, ARestoredSolverGoesOn) {
       SolverParameter_SnapshotFormat_BINARYPROTO,
       SolverParameter_SnapshotFormat_HDF5};
   const char* suffixes[] = {"", ".h5"};
-  for (int i = 0; i < 2; ++i) {
+  const string losses[] = {string(kAnnealed) +
+          "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'fc' "
+          "  bottom: 'label' }",
+      kAnnealedLoss};
+  for (int k = 0; k < 4; ++k) {
+    const int i = k % 2;
     string folder;
     MakeTempDir(&folder);
     SolverParameter param;
-    *param.mutable_net_param() = NetOf(string(kAnnealed) +
-        "layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'fc' "
-        "  bottom: 'label' }");
+    *param.mutable_net_param() = NetOf(losses[k / 2]);
     param.set_base_lr(0.1);
     param.set_lr_policy("fixed");
     param.set_max_iter(3);

@@ -30,10 +30,13 @@ class FusedLoss:
     def __init__(
         self, m1=1, m2=0, m3=0.35, bound="CLAMP", scale=30, normalize_feature=True,
         normalization="VALID", ignore_label=-1, memory_mb=64, sample_rate=1, loss_weight=1,
-        train=True, transform_test=False,
+        train=True, transform_test=False, unconditional=True, base=0, annealing="",
     ):  # fmt: skip
+        """annealing: fields that take a pass from other settings to the ones given here."""
         margins = (m1, m2, m3) if train or transform_test else (1, 0, 0)
         self.margin = (*map(equations.parameter, margins), bound)
+        self.unconditional = unconditional or not (train or transform_test)
+        self.base = equations.parameter(base) if train or transform_test else 0
         self.scale, self.normalize_feature = scale, normalize_feature
         self.normalization, self.loss_weight = normalization, loss_weight
         self.train, self.ignore_label = train, ignore_label
@@ -41,8 +44,10 @@ class FusedLoss:
             f'layer {{ name: "loss" type: "MarginSoftmaxLoss" bottom: "f" bottom: "label" '
             f'top: "loss" top: "statistics" loss_weight: {loss_weight} loss_weight: 0 '
             f"loss_param {{ normalization: {normalization} ignore_label: {ignore_label} }} "
-            f"margin_softmax_loss_param {{ m1: {m1} m2: {m2} m3: {m3} bound: {bound} "
-            f"scale: {scale} normalize_feature: {str(normalize_feature).lower()} "
+            "margin_softmax_loss_param { "
+            f"{annealing or f'm1: {m1} m2: {m2} m3: {m3} scale: {scale}'} bound: {bound} "
+            f"unconditional: {str(unconditional).lower()} base: {base} "
+            f"normalize_feature: {str(normalize_feature).lower()} "
             f"transform_test: {str(transform_test).lower()} "
             f"memory_mb: {memory_mb} sample_rate: {sample_rate} num_output: "
         )
@@ -62,12 +67,19 @@ class FusedLoss:
         kept = np.where(label == self.ignore_label, -1, label)
         loss, statistics = equations.margin_softmax(
             feature, weight, torch.tensor(kept),
-            lambda x: equations.combined_margin(x, *self.margin, precision),
+            lambda x: self._target(x, precision),
             self.scale, self.normalize_feature, self.normalization,
         )  # fmt: skip
         (self.loss_weight * loss).backward()
         gradients = (feature.grad.numpy(), weight.grad.numpy())
         return [np.float64(loss.detach()), statistics.numpy(), *gradients]
+
+    def _target(self, cosine, precision):
+        if self.unconditional:
+            psi = equations.combined_margin(cosine, *self.margin, precision)
+        else:
+            psi = equations.released_am_softmax(cosine, -self.margin[2])
+        return (self.base * cosine + psi) / (1 + self.base)
 
 
 def per_length(results, feature, weight):

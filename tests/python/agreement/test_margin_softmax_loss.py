@@ -21,6 +21,12 @@ layer {{ name: "scale" type: "Scale" bottom: "margined" top: "logits"
 layer {{ name: "softmax" type: "SoftmaxWithLoss" bottom: "logits" bottom: "label" top: "loss"
   loss_param {{ ignore_label: -1 }} }}
 """
+A_SOFTMAX = """
+layer {{ name: "loss" type: "MarginInnerProduct" bottom: "f" bottom: "label" top: "logits"
+  margin_inner_product_param {{ num_output: {classes} type: QUADRUPLE base: 5 }} }}
+layer {{ name: "softmax" type: "SoftmaxWithLoss" bottom: "logits" bottom: "label" top: "loss"
+  loss_param {{ ignore_label: -1 }} }}
+"""
 
 
 def assert_fused_agrees(make_net, precision, fused, inputs, ill_conditioned=False):
@@ -70,6 +76,13 @@ def test_fuzzed_shapes(make_net, precision, seed, margin, bound, memory_mb):
         *(dict(normalization=name) for name in ("FULL", "BATCH_SIZE", "NONE")),
         dict(loss_weight=2.5), dict(train=False), dict(train=False, normalize_feature=False),
         dict(train=False, transform_test=True), dict(ignore_label=5),
+        dict(unconditional=False), dict(unconditional=False, normalize_feature=False, scale=1),
+        dict(train=False, unconditional=False, base=3), dict(base=2.5, m2=0.5, bound="MONOTONE"),
+        dict(base=5, normalize_feature=False, scale=1, m1=4, m3=0, bound="MONOTONE"),
+        dict(m1=1.25, m2=0.25, m3=0.125, scale=20, annealing="iteration: 3 anneal_iter: 6 "
+             "m1: 1.5 m2: 0.5 m3: 0.25 start_scale: 8 scale: 32"),
+        dict(m1=1.5, m2=0, m3=0.25, scale=8, annealing="anneal_iter: 6 start_m1: 1.5 m1: 1 "
+             "m2: 0.5 start_m3: 0.25 m3: 0.5 start_scale: 8 scale: 32"),
     ],
     ids=lambda options: " ".join(f"{name}={value}" for name, value in options.items()),
 )  # fmt: skip
@@ -168,6 +181,19 @@ def test_fused_is_the_chain(make_net, precision, seed, margin, bound, memory_mb)
     chain.set_weight("loss", weight)
     chained = [*chain.forward("loss"), *chain.backward("f", ("loss", 0))]
     fused = FusedLoss(m1, m2, m3, bound, scale, memory_mb=memory_mb)
+    loss, _, *gradients = fused.by_layer(make_net, feature, weight, label)
+    for found, expected in zip([loss, *gradients], chained):
+        assert_agrees(found, expected, precision, floor=1)
+
+
+@pytest.mark.parametrize("seed", range(1, 3))
+def test_fused_is_a_softmaxs_chain(make_net, precision, seed):
+    feature, weight, label = fuzzed(seed, precision)
+    text = A_SOFTMAX.format(classes=len(weight))
+    chain = make_net(text, {"f": feature, "label": label})
+    chain.set_weight("loss", weight)
+    chained = [*chain.forward("loss"), *chain.backward("f", ("loss", 0))]
+    fused = FusedLoss(4, 0, 0, "MONOTONE", 1, normalize_feature=False, base=5)
     loss, _, *gradients = fused.by_layer(make_net, feature, weight, label)
     for found, expected in zip([loss, *gradients], chained):
         assert_agrees(found, expected, precision, floor=1)

@@ -309,3 +309,31 @@ def test_margins_that_are_not_finite_are_refused_by_name():
         _core.psi(x, 0, 0.5, 0.35)
     with pytest.raises(ValueError, match='bound must be "clamp" or "monotone", got "none"'):
         _core.psi(x, 1, 0.5, 0.35, bound="none")
+
+
+def test_an_annealed_setting_goes_from_start_to_end_in_equal_steps():
+    passes = [_core.annealed(8.0, 64.0, 7, done) for done in range(10)]
+    assert passes == [8, 16, 24, 32, 40, 48, 56, 64, 64, 64]
+    assert [_core.annealed(0.5, -0.25, 3, done) for done in range(5)] == pytest.approx(
+        [0.5, 0.25, 0, -0.25, -0.25]
+    )
+
+
+def test_a_setting_that_is_not_annealed_is_its_end():
+    assert _core.annealed(0.0, 0.35, 0, 0) == 0.35
+    third, tenth = 1 / 3, 0.1  # to the last bit, whatever the start
+    assert _core.annealed(third, tenth, 9, 9) == _core.annealed(third, tenth, 9, 1e9) == tenth
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((np.nan, 1, 5, 0), "start must be finite"),
+        ((0, np.inf, 5, 0), "end must be finite"),
+        ((0, 1, -5, 0), "over and done count passes, 0 or more, got -5 and 0"),
+        ((0, 1, 5, np.nan), "over and done count passes"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        _core.annealed(*arguments)

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from amcaffe.nets.heads import COSINES, MARGINS
+from amcaffe.nets.heads import FUSED, MARGINS, is_fused
 
 ROWS, FEATURES = 12, 8  # of TinyFaces' nets
 M = 0.35
@@ -18,7 +18,8 @@ def suffix_of(margin):
 @pytest.fixture
 def open_net(patched_caffe, tiny_faces, monkeypatch):
     """The rendered net of a head, in a phase."""
-    tiny_faces.render(margins=MARGINS, m=M)
+    # A chain's SoftmaxWithLoss ends at a loss of 87, which ArcFace's usual scale goes beyond.
+    tiny_faces.render(margins=MARGINS, m=M, arcface_s=20.0)
     monkeypatch.chdir(tiny_faces.folder)
 
     def run(margin, phase=patched_caffe.TRAIN):
@@ -64,24 +65,71 @@ def test_every_head_loads_in_both_phases_with_weights_for_every_class(
         classes = net.params["fc6" if margin == "a-softmax" else "fc6_l2"][0]
         assert classes.data.shape == (tiny_faces.CLASSES, FEATURES)
         assert np.isfinite(net.forward()["softmax_loss"]).all()
-        if margin.endswith("-fused"):
+        if is_fused(margin):
             assert net.blobs["statistics"].data.shape == (3,)
         else:
             rows = ROWS if phase == patched_caffe.TRAIN else 32
             assert net.blobs["fc6"].data.shape == (rows, tiny_faces.CLASSES)
 
 
-@pytest.mark.parametrize("margin", COSINES)
+def end_annealing(net):
+    """Past the end of what a head anneals."""
+    for name, blobs in net.params.items():
+        if name in ("annealed_margin", "fc6", "fc6_l2") and blobs[-1].data.size == 1:
+            blobs[-1].data[...] = 1e6
+
+
+def class_weight(net):
+    return net.params["fc6_l2" if "fc6_l2" in net.params else "fc6"][0].data
+
+
+def all_angles(features, labels, classes):
+    """Some of the rows with another label: targets on both sides of a guard and of pi."""
+    return features, np.where(np.arange(len(labels)) % 3, labels, (labels + 1) % classes)
+
+
+@pytest.mark.parametrize(
+    "chain, end",
+    [*((chain, True) for chain in FUSED),
+     *((chain, False) for chain in FUSED if not chain.endswith("-chain"))],
+)  # fmt: skip
+def test_a_chain_and_its_fused_loss_have_the_same_loss_and_gradients(open_net, inputs, chain, end):
+    """In the first pass, and past the end of annealing, which the -chain of a head has not."""
+    weights, features, labels = inputs
+    features, labels = all_angles(features, labels, len(weights))
+    found = []
+    for margin in (chain, FUSED[chain]):
+        net = open_net(margin)
+        unit = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+        class_weight(net)[...] = unit  # a unit weight's gradient along itself is another's
+        if end:
+            end_annealing(net)
+        loss = run_head(net, features, labels)["softmax_loss"]
+        names = list(net._layer_names)
+        net.blobs["fc5"].diff[...] = 0
+        net.params["fc6" if margin == "a-softmax" else "fc6_l2"][0].diff[...] = 0
+        net.backward(end=names[names.index("fc5") + 1])
+        by_weight = net.params["fc6" if margin == "a-softmax" else "fc6_l2"][0].diff
+        across = by_weight - (by_weight * unit).sum(1, keepdims=True) * unit
+        found.append((loss, net.blobs["fc5"].diff.copy(), across))
+    assert found[0][0] > 1e-3
+    for one, other in zip(*found):
+        assert np.abs(one).max() > 1e-3
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=2e-5 * np.abs(one).max())
+
+
+@pytest.mark.parametrize("chain", [chain for chain in FUSED if chain != "a-softmax"])
 @pytest.mark.parametrize("back", [False, True], ids=["to the fused", "to the chain"])
 def test_a_model_of_the_chain_and_of_the_fused_loss_gives_the_other_the_same_outputs(
-    open_net, patched_caffe, tmp_path, inputs, margin, back
+    open_net, patched_caffe, tmp_path, inputs, chain, back
 ):
     weights, features, labels = inputs
-    first, second = (f"{margin}-fused", margin) if back else (margin, f"{margin}-fused")
+    first, second = (FUSED[chain], chain) if back else (chain, FUSED[chain])
     losses = []
     model = str(tmp_path / "first.caffemodel")
     net = open_net(first)
     net.params["fc6_l2"][0].data[...] = weights
+    end_annealing(net)
     losses.append(run_head(net, features, labels)["softmax_loss"])
     net.save(model)
     for phase in (patched_caffe.TRAIN, patched_caffe.TEST):
@@ -92,20 +140,24 @@ def test_a_model_of_the_chain_and_of_the_fused_loss_gives_the_other_the_same_out
                 tested.params[layer][0].data, net.params[layer][0].data, layer
             )
         if phase == patched_caffe.TRAIN:
+            end_annealing(tested)
             losses.append(run_head(tested, features, labels)["softmax_loss"])
     assert losses[0] > 1e-3
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("margin", COSINES)
-def test_both_tell_the_same_of_a_test(open_net, patched_caffe, inputs, margin):
+@pytest.mark.parametrize("chain", FUSED)
+def test_both_tell_the_same_of_a_test(open_net, patched_caffe, inputs, chain):
     weights, features, labels = inputs
-    chain, fused = (open_net(name, patched_caffe.TEST) for name in (margin, f"{margin}-fused"))
-    labels = np.where(np.arange(ROWS) % 3, labels, (labels + 1) % len(weights))  # some are wrong
+    features, labels = all_angles(features, labels, len(weights))
     features, labels = np.resize(features, (32, FEATURES)), np.resize(labels, 32)
-    for net in (chain, fused):
-        net.params["fc6_l2"][0].data[...] = weights
-    one, other = run_head(chain, features, labels), run_head(fused, features, labels)
+    told = []
+    for margin in (chain, FUSED[chain]):
+        net = open_net(margin, patched_caffe.TEST)
+        class_weight(net)[...] = weights
+        end_annealing(net)  # of the scale; there is no margin
+        told.append(run_head(net, features, labels))
+    one, other = told
     np.testing.assert_allclose(other["softmax_loss"], one["softmax_loss"], rtol=1e-5)
     assert other["statistics"][2] == pytest.approx(one["accuracy"])
     assert 0 < one["accuracy"] < 1
@@ -126,8 +178,14 @@ def test_am_softmaxs_chain_spares_targets_below_the_margin_and_the_fused_loss_do
     )
 
 
-@pytest.mark.parametrize("start", ["softmax", "am-softmax", "arcface", "am-softmax-fused"])
-@pytest.mark.parametrize("margin", ["am-softmax-wo-fn", "arcface", "normface", "am-softmax-fused"])
+@pytest.mark.parametrize(
+    "start", ["softmax", "am-softmax", "arcface", "arcface-chain", "am-softmax-fused"]
+)
+@pytest.mark.parametrize(
+    "margin",
+    ["am-softmax-wo-fn", "arcface", "a-softmax-fused", "arcface-chain", "normface",
+     "am-softmax-fused"],
+)  # fmt: skip
 def test_weights_move_by_name_and_scales_and_counts_stay(open_net, tmp_path, start, margin):
     model = str(tmp_path / "start.caffemodel")
     trained = open_net(start)
@@ -139,7 +197,11 @@ def test_weights_move_by_name_and_scales_and_counts_stay(open_net, tmp_path, sta
         for name, blobs in net.params.items()
         if "scale" in name or "margin" in name
     }
+    counts = [blob.data.copy() for blob in net.params["fc6_l2"]][1:]
+    for blob in trained.params["fc6_l2"][1:]:
+        assert blob.data == 0
     net.copy_from(model)
+    assert [blob.data for blob in net.params["fc6_l2"]][1:] == counts
     np.testing.assert_array_equal(net.params["fc6_l2"][0].data, trained.params["fc6_l2"][0].data)
     for name, blobs in own.items():
         for before, blob in zip(blobs, net.params[name]):
@@ -175,6 +237,7 @@ def test_training_with_every_head_makes_its_loss_fall(
         arcface_s=8.0,
         m=0.2,
         arcface_m=0.2,
+        anneal=0.0,
         wo_fn_growth=1e-9,
         lambda_gamma=1e-9,
     )
@@ -185,7 +248,7 @@ def test_training_with_every_head_makes_its_loss_fall(
     for _ in range(60):
         solver.step(1)
         losses.append(float(solver.net.blobs["softmax_loss"].data))
-        if margin.endswith("-fused"):
+        if is_fused(margin):
             accuracy.append(float(solver.net.blobs["statistics"].data[2]))
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
     if accuracy:

@@ -29,5 +29,6 @@ def test_every_layer_that_keeps_a_number_says_from_which_blob_on():
 
 def test_blobs_are_split_by_type():
     assert split_state("MarginInnerProduct", [1, 2]) == ([1], [2])
+    assert split_state("MarginSoftmaxLoss", [1, 2]) == ([1], [2])
     assert split_state("LabelSpecificMargin", [1, 2]) == ([], [1, 2])
     assert split_state("InnerProduct", [1, 2]) == ([1, 2], [])

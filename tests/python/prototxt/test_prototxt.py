@@ -97,8 +97,9 @@ def test_every_head_has_a_solver_and_a_net_of_its_own():
     assert len(files) == 2 * len(MARGINS) + 1
     nets = {name for name in files if name.startswith("face_train_test")}
     assert nets == {f"face_train_test{suffix}.prototxt" for suffix in (
-        "", "_fused", "_wo_fn", "_softmax", "_normface", "_normface_fused", "_arcface",
-        "_arcface_fused", "_combined", "_combined_fused", "_a_softmax",
+        "", "_fused", "_released_fused", "_wo_fn", "_wo_fn_fused", "_softmax", "_normface",
+        "_normface_fused", "_arcface", "_arcface_chain", "_combined", "_combined_chain",
+        "_a_softmax", "_a_softmax_fused",
     )}  # fmt: skip
     for name in nets:
         suffix = name[len("face_train_test") : -len(".prototxt")]
@@ -106,8 +107,8 @@ def test_every_head_has_a_solver_and_a_net_of_its_own():
         assert f'net: "prototxt/{name}"' in solver and f'snapshot_prefix: "face{suffix}"' in solver
 
 
-def test_every_head_but_a_softmax_starts_from_the_same_layers_with_weights():
-    """A-Softmax's weights bear SphereFace's name: they come with a count."""
+def test_every_head_but_a_softmaxs_chain_starts_from_the_same_layers_with_weights():
+    """A-Softmax's weights bear SphereFace's name there."""
     files = render_files(Experiment(), margins=MARGINS)
 
     def trained(name):
@@ -121,7 +122,7 @@ def test_every_head_but_a_softmax_starts_from_the_same_layers_with_weights():
     softmax = trained("face_train_test_softmax.prototxt")
     for name in files:
         if name.startswith("face_train_test"):
-            classes = "fc6" if "a_softmax" in name else "fc6_l2"
+            classes = "fc6" if name == "face_train_test_a_softmax.prototxt" else "fc6_l2"
             assert trained(name) == [*softmax[:-1], classes], name
     assert files["face_train_test_softmax.prototxt"].count("bias_term: false") == 1
     assert "normalize: true" not in files["face_train_test_softmax.prototxt"]
@@ -133,7 +134,7 @@ def test_a_layer_with_a_blob_has_one_name_in_every_head_that_may_share_it():
     files = render_files(Experiment(s=30.0, arcface_s=64.0), margins=MARGINS)
     meaning = {}
     for name, content in files.items():
-        if not name.startswith("face_train_test") or "a_softmax" in name:
+        if not name.startswith("face_train_test"):
             continue
         for layer in re.findall(r"^layer \{\n.*?^\}", content, re.M | re.S):
             called = re.search(r'name: "(\w+)"\n  type: "(\w+)"', layer)
@@ -172,6 +173,24 @@ def test_annealing_is_as_fast_whatever_the_batches_of_an_iteration():
         )
         assert f"bias_gamma: {growth}\n" in files["face_train_test_wo_fn.prototxt"]
         assert f"gamma: {gamma}\n" in files["face_train_test_a_softmax.prototxt"]
+
+
+@pytest.mark.parametrize("head", ["arcface", "combined"])
+@pytest.mark.parametrize(
+    "changes, passes",
+    [
+        (dict(max_iter=400, anneal=0.5), 200),
+        (dict(max_iter=400, anneal=0.25, iter_size=3), 300),
+        (dict(anneal=1.0), 30000),
+        (dict(max_iter=400, anneal=0.0), None),
+        (dict(max_iter=2**31 - 1, anneal=1.0, iter_size=7), 2**31 - 1),
+    ],
+)
+def test_a_margin_grows_over_a_share_of_the_training(head, changes, passes):
+    files = render_files(Experiment(**changes), margins=[head])
+    net = files[f"face_train_test_{head}.prototxt"]
+    assert re.findall(r"anneal_iter: (\d+)", net) == ([] if passes is None else [str(passes)])
+    assert ("start_scale" in net) == (passes is not None)
 
 
 def test_options_reach_the_text():
@@ -214,16 +233,31 @@ def test_options_reach_the_text():
         ),
         ("normface-fused", {}, ["m1: 1", "m2: 0", "m3: 0", "scale: 30"]),
         (
-            "arcface-fused",
-            {"arcface_m": 0.4, "arcface_s": 32.0},
-            ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "scale: 32"],
+            "arcface",
+            {"arcface_m": 0.4, "arcface_s": 32.0, "anneal_s": 4.0},
+            ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "scale: 32", "start_scale: 4"],
         ),
         (
-            "arcface",
+            "arcface-chain",
             {"arcface_m": 0.4, "arcface_s": 32.0},
             ["m1: 1", "m2: 0.4", "m3: 0", "bound: MONOTONE", "value: 32"],
         ),
-        ("combined-fused", {"m1": 0.9}, ["m1: 0.9", "m2: 0.3", "m3: 0.2"]),
+        ("combined", {"m1": 0.9, "anneal_s": 40.0}, ["m1: 0.9", "m2: 0.3", "m3: 0.2",
+                                                     "bound: MONOTONE", "start_scale: 30"]),
+        ("combined-chain", {"m1": 0.9}, ["m1: 0.9", "m2: 0.3", "m3: 0.2", "bound: MONOTONE"]),
+        ("am-softmax-released-fused", {"m": 0.4}, ["m3: 0.4", "unconditional: false", "scale: 30"]),
+        (
+            "am-softmax-wo-fn-fused",
+            {"wo_fn_m": 0.5, "wo_fn_growth": 0.25, "iter_size": 3},
+            ["m3: 0.5", "unconditional: false", "normalize_feature: false", "scale: 1",
+             "anneal_iter: 6"],
+        ),
+        (
+            "a-softmax-fused",
+            {"a_softmax_m": 3, "lambda_gamma": 0.5, "lambda_min": 10.0},
+            ["m1: 3", "m3: 0", "bound: MONOTONE", "normalize_feature: false", "scale: 1",
+             "base: 1000", "gamma: 0.5", "power: 1", "lambda_min: 10"],
+        ),
         (
             "am-softmax-wo-fn",
             {"wo_fn_m": 0.5, "wo_fn_growth": 0.25},
@@ -235,7 +269,7 @@ def test_options_reach_the_text():
             ["type: TRIPLE", "base: 1000", "gamma: 0.5", "power: 1", "lambda_min: 10"],
         ),
     ],
-)
+)  # fmt: skip
 def test_options_of_each_head_reach_its_text(margin, changes, expected):
     files = render_files(Experiment(**changes), margins=[margin])
     net = next(content for name, content in files.items() if "train_test" in name)
@@ -277,6 +311,8 @@ FLOAT_FIELDS = [
         ({"steps": (9, 4)}, "steps"),
         ({"lr": 0.0}, "lr"),
         ({"m3": -1.0}, "m3"),
+        ({"anneal": 1.5}, "anneal"),
+        ({"anneal_s": 0.0}, "anneal_s"),
         ({"arcface_m": 28.6}, "arcface_m"),
         ({"arcface_s": 0.0}, "arcface_s"),
         ({"wo_fn_m": -0.4}, "wo_fn_m"),

@@ -17,7 +17,7 @@ layer { name: "fc" type: "NormalizedInnerProduct" bottom: "x" top: "fc"
 LOSS = """
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "logits" bottom: "label" top: "loss" }
 """
-# The last top is the number that is kept.
+# The number that is kept is the top n, or, without one, the last blob of the layer `margin`.
 HEADS = {
     "LabelSpecificAdd": COSINES
     + """
@@ -35,6 +35,11 @@ layer { name: "margin" type: "MarginInnerProduct" bottom: "x" bottom: "label"
   margin_inner_product_param { num_output: 3 weight_filler { type: "gaussian" } type: QUADRUPLE
     base: 10 gamma: 0.25 } }
 """,
+    "MarginSoftmaxLoss": """
+layer { name: "margin" type: "MarginSoftmaxLoss" bottom: "x" bottom: "label" top: "loss"
+  param { lr_mult: 2 } margin_softmax_loss_param { num_output: 3 m2: 0.5 anneal_iter: 32
+    start_scale: 8 weight_filler { type: "gaussian" } } }
+""",
     "ChannelScale": """
 layer { name: "fc" type: "InnerProduct" bottom: "x" top: "fc"
   inner_product_param { num_output: 3 weight_filler { type: "gaussian" } } }
@@ -47,7 +52,8 @@ layer { name: "scale" type: "ChannelScale" bottom: "unit" bottom: "length" top: 
 
 @pytest.mark.parametrize("kind", sorted(HEADS))
 def test_a_resumed_run_is_the_uninterrupted_one(patched_caffe, tmp_path, kind):
-    (tmp_path / "net.prototxt").write_text(DATA + HEADS[kind] + LOSS)
+    loss = "" if "Loss" in kind else LOSS
+    (tmp_path / "net.prototxt").write_text(DATA + HEADS[kind] + loss)
     (tmp_path / "solver.prototxt").write_text(
         f'net: "{tmp_path}/net.prototxt" base_lr: 0.125 momentum: 0.5 weight_decay: 0.25 '
         f'lr_policy: "fixed" iter_size: 2 random_seed: 1 snapshot_prefix: "{tmp_path}/s" '
@@ -58,12 +64,16 @@ def test_a_resumed_run_is_the_uninterrupted_one(patched_caffe, tmp_path, kind):
     straight.snapshot()
     resumed = patched_caffe.get_solver(str(tmp_path / "solver.prototxt"))
     resumed.restore(str(tmp_path / "s_iter_3.solverstate"))
-    kept = [straight.net.blobs["n"].data.item()]
+
+    def number(net):
+        return (net.blobs["n"] if "n" in net.blobs else net.params["margin"][-1]).data.item()
+
+    kept = [number(straight.net)]
     for _ in range(2):
         straight.step(1)
         resumed.step(1)
-        kept.append(straight.net.blobs["n"].data.item())
-        assert resumed.net.blobs["n"].data.item() == kept[-1]
+        kept.append(number(straight.net))
+        assert number(resumed.net) == kept[-1]
         for name, blobs in straight.net.params.items():
             for mine, its in zip(blobs, resumed.net.params[name]):
                 np.testing.assert_array_equal(mine.data, its.data)

@@ -319,6 +319,7 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(tiny_faces, mon
     [
         ("am-softmax-wo-fn", "annealed_margin", None, [[2]]),
         ("a-softmax", "fc6", None, [[2]]),
+        ("arcface", "fc6_l2", None, [[2]]),
         # The margin of the second pass, and the passes.
         (
             "am-softmax-wo-fn",
@@ -342,8 +343,11 @@ def test_a_second_signal_does_not_interrupt_the_end_of_the_first(tiny_faces, mon
             None,
         ),
     ],
-    ids=["LabelSpecificAdd", "MarginInnerProduct", "LabelSpecificMargin", "ChannelScale"],
-)
+    ids=[
+        "LabelSpecificAdd", "MarginInnerProduct", "MarginSoftmaxLoss", "LabelSpecificMargin",
+        "ChannelScale",
+    ],
+)  # fmt: skip
 def test_what_a_layer_keeps_is_not_changed_by_an_iteration_given_up(
     tiny_faces, patched_caffe, monkeypatch, backward_passes, margin, layer, change, kept
 ):
