@@ -119,7 +119,7 @@ def _settle(out, identities, images, size, seed):
     wanted = {
         "seed": seed,
         "size": "{}x{}".format(*size),
-        "drawing": _drawing(),
+        "drawing": drawing(),
         "identities": identities,
         "images": images,
     }
@@ -158,7 +158,7 @@ def _settle(out, identities, images, size, seed):
         atomic_write(path, json.dumps(wanted, indent=1) + "\n")
 
 
-def _drawing():
+def drawing():
     """A mark of the code that draws: pictures of two versions do not belong together."""
     digest = hashlib.sha256()
     for module in (traits, head, skin, render):

@@ -9,8 +9,11 @@ from amcaffe.faces import skin as flat
 from amcaffe.faces.head import CENTRE, Hits, build_head, displacement, relief, rotation
 
 FINE = 2  # drawn this many times larger than asked, against jagged edges
-UNIT = 0.40  # of the picture's height: half the height of a face
-ORIGIN = (0.5, 0.50)  # of its width and height: where a head's origin is
+# Where the eyes, the nose and the corners of the mouth are in the crops that face nets are fed
+# with (112 rows of pixels), from the picture's middle; its own left comes first.
+FIVE_POINTS = np.array(
+    [(-17.21, -3.80), (18.03, -4.00), (0.53, 16.24), (-13.95, 36.87), (15.23, 36.70)]
+)
 
 
 def render(person, shot, size):
@@ -34,9 +37,8 @@ class _Picture:
 
     def __init__(self, person, shot, height, width):
         self.person, self.shot, self.height, self.width = person, shot, height, width
-        self.unit = UNIT * height * shot.zoom
         self.turn = rotation(shot.yaw, shot.pitch)
-        self.long = shot.hair_length if shot.new_hair else person.hair_length
+        self.long = person.hair_length + (shot.hair_length if shot.new_hair else 0)
         volume = person.hair_volume + (shot.hair_volume if shot.new_hair else 0)
         self.volume = 0.05 if shot.hat else max(volume, 0.015)
         self.head = build_head(person, shot, self.volume)
@@ -45,15 +47,7 @@ class _Picture:
         self.rng = np.random.Generator(np.random.PCG64(shot.scene))
         cloth = self.rng.random(3)
         self.cloth = 0.12 + 0.7 * cloth * self.rng.random()
-        # Roll, zoom and shift: plane coordinates to pixels, a 2 x 2 and an offset.
-        cos_roll, sin_roll = np.cos(shot.roll), np.sin(shot.roll)
-        self.plane = self.unit * np.array([[cos_roll, -sin_roll], [sin_roll, cos_roll]])
-        self.offset = np.array(
-            [
-                (ORIGIN[0] + shot.shift_x) * width - 0.5,
-                (ORIGIN[1] + shot.shift_y) * height - 0.5,
-            ]
-        )
+        self.frame()
         elevation, azimuth = shot.light_elevation, 1.1 * shot.light_azimuth
         self.light = np.array(
             [
@@ -65,6 +59,34 @@ class _Picture:
         )
         warm = shot.light_warmth
         self.light_colour = shot.light * np.array([1 - warm, 1, 1 + warm], np.float32)
+
+    def frame(self):
+        """Cut the picture as an aligner does, which the shot's roll, zoom and shift put off.
+
+        Sets `plane` (2 x 2) and `offset` (2,), plane coordinates to pixels, and `unit`,
+        the pixels of one unit of length.
+        """
+        seen = (self.five_points() @ self.turn.T)[:, :2]
+        scale, offset = _similarity(seen, FIVE_POINTS * (self.height / 112))
+        shot = self.shot
+        cos_roll, sin_roll = np.cos(shot.roll), np.sin(shot.roll)
+        off = shot.zoom * np.array([[cos_roll, -sin_roll], [sin_roll, cos_roll]])
+        self.plane = off @ scale
+        self.unit = float(np.sqrt(np.linalg.det(self.plane)))
+        middle = np.array([self.width, self.height]) * (
+            0.5 + np.array([shot.shift_x, shot.shift_y])
+        )
+        self.offset = off @ offset + middle - 0.5
+
+    def five_points(self):
+        """The points of FIVE_POINTS on this head, (5, 3) head coordinates."""
+        p, smile = self.person, self.shot.smile
+        wide = p.mouth_width * (1 + 0.16 * smile)
+        low = p.mouth_y - p.mouth_corners - 0.035 * smile
+        x = [-p.eye_x, p.eye_x, 1.5 * p.nose_bend, p.mouth_bend - wide, p.mouth_bend + wide]
+        points = self.surface(np.array(x), np.array([p.eye_y, p.eye_y, p.nose_y, low, low]))
+        points[2, 2] += 1.1 * p.nose_height
+        return points
 
     # Projection and drawing
 
@@ -101,7 +123,7 @@ class _Picture:
 
     def draw_behind(self):
         rng = self.rng
-        corners = (0.25 + 0.55 * rng.random((2, 2, 1))) * (0.6 + 0.4 * rng.random((2, 2, 3)))
+        corners = (0.12 + 0.78 * rng.random((2, 2, 1))) * (0.6 + 0.4 * rng.random((2, 2, 3)))
         small = cv2.resize(corners.astype(np.float32), (12, 14), interpolation=cv2.INTER_LINEAR)
         spots = rng.normal(0, 0.08 * rng.random(), (14, 12, 1)) * (1 + 0.3 * rng.normal(0, 1, 3))
         small += spots.astype(np.float32)
@@ -301,7 +323,9 @@ class _Picture:
         if self.long > 0.45:
             line[2] = line[-3] = 1.3
         line = np.array(line)
-        if shot.fringe > 0:
+        bald = np.clip(p.bald, 0, 1)
+        line -= bald * np.exp(-((knots / 1.25) ** 6))  # from the forehead back
+        if shot.fringe > 0 and bald == 0:
             line += shot.fringe * np.exp(-(((knots - 0.5 * p.parting) / 0.7) ** 2)) * 1.6
         limit = np.interp(np.linspace(-np.pi, np.pi, 512), knots, line).astype(np.float32)
         index = ((angle + np.float32(np.pi)) * np.float32(511 / (2 * np.pi))).astype(np.int32)
@@ -318,7 +342,7 @@ class _Picture:
         for side in (-1, 1):
             if self.ear_faces_us(side) > 0.0:
                 self.ear(side)
-        if shot.glasses:
+        if shot.glasses != self.person.glasses:
             self.glasses()
         if shot.lock:
             self.lock()
@@ -338,12 +362,12 @@ class _Picture:
     def glasses(self):
         p, shot = self.person, self.shot
         turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-        power = 1.0 - 0.55 * shot.rim_shape
+        power = 1.0 - 0.55 * p.rim_shape
         across = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power
         down = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power
         z = self.surface(np.zeros(1), np.array([p.eye_y]))[0, 2] + 0.08
-        rim = np.clip(np.array([0.9, 0.95, 1.0]) * shot.rim_tone**2 * 0.7, 0.03, 1)
-        thick = 0.022 + 0.022 * (1 - shot.rim_tone)
+        rim = np.clip(np.array([0.9, 0.95, 1.0]) * p.rim_tone**2 * 0.7, 0.03, 1)
+        thick = 0.022 + 0.022 * (1 - p.rim_tone)
         for side in (-1, 1):
             x = side * (p.eye_x + 0.01) + 0.215 * across
             y = p.eye_y + 0.015 + 0.165 * down
@@ -430,6 +454,15 @@ def _place(flat_map, hits):
         (hits.x - np.float32(flat.LEFT)) * across - np.float32(0.5),
         (hits.y - np.float32(flat.TOP)) * down - np.float32(0.5),
     )
+
+
+def _similarity(points, targets):
+    """The turn, scale (one 2 x 2) and shift (2,) that put points (N, 2) nearest to targets."""
+    centre, goal = points.mean(axis=0), targets.mean(axis=0)
+    a, b = points - centre, targets - goal
+    along, across = (a * b).sum(), (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()
+    turn = np.array([[along, -across], [across, along]]) / (a * a).sum()
+    return turn, goal - turn @ centre
 
 
 def _front(hits):

@@ -25,9 +25,9 @@ HAIR = np.array(
         (0.12, 0.20, 0.30),
         (0.16, 0.27, 0.42),
         (0.27, 0.49, 0.68),
-        (0.52, 0.54, 0.57),
     ]
 )
+GREY = np.array((0.60, 0.61, 0.63))  # hair of the old
 IRIS = np.array(
     [
         (0.08, 0.13, 0.22),
@@ -53,7 +53,13 @@ def skin_colour(person, shot):
 
 
 def hair_colour(person, shot):
-    return blend(HAIR, np.clip(person.hair_tone + shot.hair_dye, 0, 1))
+    young = blend(HAIR, np.clip(person.hair_tone + shot.hair_dye, 0, 1))
+    return young + (GREY - young) * np.clip(person.grey, 0, 0.95)
+
+
+def make_up(person, shot):
+    """How much, 0 for none."""
+    return max(person.make_up + shot.make_up, 0.0)
 
 
 class _Canvas:
@@ -113,6 +119,7 @@ def draw_face(person, shot, scale):
     skin = skin_colour(person, shot)
     canvas = _Canvas(skin, scale)
     _marks(canvas, person, skin)
+    _wrinkles(canvas, person, shot, skin)
     for side in (-1, 1):
         _nose_side(canvas, person, shot, skin, side)
     _mouth(canvas, person, shot, skin)
@@ -126,7 +133,7 @@ def draw_face(person, shot, scale):
 def _shade(canvas, person, shot, skin):
     """Soft changes of colour: sockets, blush, folds, stubble and beard, lid colour."""
     p = person
-    colour = shot.make_up if shot.make_up > 0 else 0.0
+    colour = make_up(p, shot)
     dark = [  # weight, x, spread, y, spread; as relief rows
         (0.30, 0.0, p.nose_width * 0.55, p.nose_y + 0.065, 0.026),
         (0.16, 0.0, p.mouth_width * 0.55, p.mouth_y + p.lower_lip + 0.07, 0.028),
@@ -182,6 +189,29 @@ def _marks(canvas, person, skin):
         canvas.disc(centre, 0.014 + 0.012 * size, skin * 0.42)
 
 
+def _wrinkles(canvas, person, shot, skin):
+    """Lines of the forehead and at the corners of the eyes."""
+    p = person
+    across = np.linspace(-1, 1, 9)
+    for number in range(3):
+        depth = np.clip(p.wrinkles - 0.10 * number + 6 * shot.brow_raise, 0, 0.6)
+        y = p.eye_y - p.brow_y - 0.13 - 0.075 * number + 0.02 * across**2
+        canvas.line(np.stack([0.34 * across, y], 1), skin * (1 - 0.45 * depth), 0.016)
+    depth = np.clip(p.wrinkles + 0.3 * max(shot.smile, 0) - 0.15, 0, 0.6)
+    frown = np.clip(p.wrinkles + 5 * shot.brow_frown - 0.1, 0, 0.6)
+    for side in (-1, 1):
+        corner = np.array((side * (p.eye_x + p.eye_width + 0.02), p.eye_y))
+        for lean in (-0.05, 0.005, 0.06):
+            end = corner + (side * 0.085, lean)
+            canvas.line([corner + (0, lean / 3), end], skin * (1 - 0.45 * depth), 0.011)
+        brow = p.eye_y - p.brow_y + 0.02
+        canvas.line(
+            [(side * 0.045, brow - 0.06), (side * 0.04, brow + 0.05)],
+            skin * (1 - 0.5 * frown),
+            0.014,
+        )
+
+
 def _eye(canvas, person, shot, skin, side):
     p = person
     raise_ = shot.brow_raise
@@ -209,7 +239,7 @@ def _eye(canvas, person, shot, skin, side):
     rows, columns = canvas.box(almond)
     under = canvas.pixels[rows, columns]
     eye = _Canvas(white, canvas.scale, (columns.start, rows.start), under.shape[:2])
-    iris = blend(IRIS, p.iris_tone)
+    iris = blend(IRIS, np.clip(p.iris_tone, 0, 1))
     eye.disc(ball, p.iris, iris * 0.55)
     eye.disc(ball, p.iris * 0.86, iris)
     eye.disc(ball, p.iris * 0.42, (0.03, 0.03, 0.03))
@@ -220,7 +250,7 @@ def _eye(canvas, person, shot, skin, side):
     alpha = mask[..., None] * np.float32(1 / 255)
     under += ((eye.pixels.astype(np.float32) - under) * alpha).astype(np.int16).astype(np.uint8)
     lash = skin * 0.30 * (1 - 0.5 * p.lashes) + 0.02
-    thick = 0.012 + 0.016 * p.lashes + 0.012 * max(shot.make_up, 0)
+    thick = 0.012 + 0.016 * p.lashes + 0.012 * make_up(p, shot)
     canvas.line(place(x, upper + tilt), lash, thick)
     canvas.line(place(x, lower + tilt), skin * (0.62, 0.58, 0.72), 0.009)
     canvas.disc(place(np.array([-p.eye_width]), tilt[:1])[0], 0.013, skin * (0.72, 0.62, 0.88))
@@ -275,7 +305,8 @@ def _nose_side(canvas, person, shot, skin, side):
 
 def _mouth(canvas, person, shot, skin):
     p = person
-    smile, opened = shot.smile, max(shot.mouth_open, 0.0) * 0.16
+    smile = shot.smile
+    opened = max(shot.mouth_open, 0.0) * 0.16 + 0.11 * max(smile - 0.35, 0)  # a laugh shows teeth
     width = p.mouth_width * (1 + 0.16 * smile - 0.5 * opened)
     t = np.linspace(-1, 1, 17)
     x = t * width + p.mouth_bend
@@ -289,10 +320,10 @@ def _mouth(canvas, person, shot, skin):
     inner_top = middle - opened * 0.35 * round_ + 0.006 * np.cos(t * 9) * round_
     inner_low = middle + opened * 0.65 * round_ + 0.006 * round_
     low = middle + opened * 0.65 * round_ + p.lower_lip * thin * round_**1.1
-    tint = p.lip_tone + 0.7 * max(shot.make_up, 0)
+    made_up = min(make_up(p, shot), 1.0)
+    tint = p.lip_tone + 0.7 * made_up
     lip = skin * (1 - tint) + tint * skin * (0.72, 0.60, 1.0) * 0.92
-    if shot.make_up > 0:
-        lip = lip * (1 - shot.make_up) + shot.make_up * np.array((0.22, 0.16, 0.62))
+    lip = lip * (1 - made_up) + made_up * np.array((0.22, 0.16, 0.62))
 
     def outline(above, below):
         return np.concatenate([np.stack([x, above], 1), np.stack([x, below], 1)[::-1]])

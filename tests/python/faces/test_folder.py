@@ -132,7 +132,7 @@ def test_faces_of_other_settings_are_refused_and_untouched(tmp_path, change, nam
 
 def test_faces_of_another_version_of_the_drawing_are_refused(tmp_path, monkeypatch):
     make_faces(tmp_path, 1, 1, SIZE, seed=5, workers=1)
-    monkeypatch.setattr("amcaffe.faces.folder._drawing", lambda: "another")
+    monkeypatch.setattr("amcaffe.faces.folder.drawing", lambda: "another")
     with pytest.raises(InputError, match="another drawing"):
         make_faces(tmp_path, 1, 1, SIZE, seed=5, workers=1)
 
