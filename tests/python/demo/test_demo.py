@@ -9,7 +9,7 @@ import pytest
 
 from amcaffe import demo
 from amcaffe.demo import run
-from amcaffe.demo.page import _outcome, _time_table
+from amcaffe.demo.page import MADE_UP_NOTE, _outcome, _time_table
 from amcaffe.demo.recipe import LOSSES, PHOTOGRAPHS, Recipe, fitted, input_size
 from amcaffe.errors import InputError, StepError
 
@@ -51,6 +51,7 @@ def test_the_report_holds_what_was_asked_for_and_a_second_run_trains_nothing(sma
     assert report["extract"]["images"] == 2 * 2 * 12
     page = (small_demo / "report.html").read_text()
     assert "made-up faces" in page and 'src="http' not in page
+    assert MADE_UP_NOTE in page
 
     capfd.readouterr()
     demo.main(["--out", str(small_demo), "--seeds", "2"])
