@@ -109,7 +109,7 @@ def _head(name, shape):
     experiment = Experiment(
         classes=shape.classes, features=shape.dim, m=MARGIN, s=SCALE, sample_rate=_sample_rate(name)
     )
-    margin = "am-softmax" if name == "chain" else "am-softmax" + heads.FUSED
+    margin = "am-softmax" if name == "chain" else heads.PAPER
     # The weights are written later: a constant is there at once.
     return text.render(heads.head(experiment, margin)).replace('"xavier"', '"constant"')
 

@@ -30,11 +30,11 @@ def check_settings(path, layers):
 # Each check yields (what is wrong, whether nothing can be learnt, what to do).
 
 
-def _combined(own):
+def _combined(own, grows=False):
     yield from _angle(own.m2, "m2")
     yield from _cosine(own.m3, "m3")
     clamped = own.bound == own.CLAMP and own.m1 * math.pi / 2 + own.m2 >= math.pi
-    if clamped and own.m2 < math.pi:
+    if clamped and own.m2 < math.pi and not grows:
         yield (
             f"has m1: {own.m1:g} m2: {own.m2:g}, with which targets that are not learnt yet, at "
             "right angles to their class, are past pi, where bound: CLAMP is flat",
@@ -42,6 +42,20 @@ def _combined(own):
             "start from weights that were trained without a margin, or give bound: MONOTONE, or a "
             "smaller margin",
         )
+
+
+def _fused(own):
+    yield from _combined(own, grows=own.anneal_iter > 0)
+    if own.scale > _HUGE:
+        yield _steep(f"has scale: {own.scale:g}")
+
+
+def _steep(what):
+    return (
+        f"{what}: so steep a loss hardly learns, and may end in NaN",
+        False,
+        "30 and 64 are usual for cosines",
+    )
 
 
 def _angle(margin, name):
@@ -125,17 +139,12 @@ def _scale(layers, position):
             "give a scale above 0; 30 and 64 are usual for cosines",
         )
     elif scale > _HUGE:
-        yield (
-            f"reads logits that layer {maker.name} multiplies by {scale:g}: so steep a loss "
-            "hardly learns, and may end in NaN",
-            False,
-            "30 and 64 are usual for cosines",
-        )
+        yield _steep(f"reads logits that layer {maker.name} multiplies by {scale:g}")
 
 
 _CHECKS = {
     "CombinedMargin": lambda layers, at: _combined(layers[at].combined_margin_param),
-    "MarginSoftmaxLoss": lambda layers, at: _combined(layers[at].margin_softmax_loss_param),
+    "MarginSoftmaxLoss": lambda layers, at: _fused(layers[at].margin_softmax_loss_param),
     "CosinAddm": lambda layers, at: _angle(layers[at].cosin_add_m_param.m, "m"),
     "LabelSpecificAdd": _added,
     "LabelSpecificMargin": _specific,

@@ -7,6 +7,9 @@ from amcaffe.nets.heads import MARGINS
 from amcaffe.nets.reading import TRAIN, layers_in, read_net
 from amcaffe.train.setting_check import check_settings
 
+# A margin that puts fresh targets past pi, where CLAMP is flat.
+CLAMPED = ("m2: 0.3\n    m3: 0.2\n    bound: MONOTONE", "m2: 1.6\n    m3: 0.2\n    bound: CLAMP")
+
 pytestmark = pytest.mark.usefixtures("patched_caffe")
 
 
@@ -38,7 +41,7 @@ def test_no_recipe_is_doubted(check, name):
         ("normface", "value: 30", "value: -30", "the best class becomes the worst"),
         ("combined", "m2: 0.3", "m2: 28.65", "28.65 degrees are m2: 0.5"),
         ("combined", "m3: 0.2", "m3: 2.5", "below every cosine"),
-        ("combined-fused", "m2: 0.3", "m2: 28.65", "an angle in radians"),
+        ("combined-chain", "m2: 0.3", "m2: 28.65", "an angle in radians"),
         ("am-softmax-fused", "m3: 0.35", "m3: 35", "below 2"),
         ("am-softmax", "bias: -0.35", "bias: -2.5 unconditional: true", "below every cosine"),
     ],
@@ -53,7 +56,8 @@ def test_what_can_learn_nothing_is_refused(check, margin, old, new, words):
     "margin, old, new, words",
     [
         ("normface", "value: 30", "value: 20000", "hardly learns"),
-        ("combined", "m2: 0.3", "m2: 1.6", "bound: CLAMP is flat"),
+        ("am-softmax-fused", "scale: 30", "scale: 20000", "hardly learns"),
+        ("combined-chain", *CLAMPED, "bound: CLAMP is flat"),
         ("combined", "m3: 0.2", "m3: -0.2", "turn the sign about"),
         ("combined", "m2: 0.3", "m2: -0.3", "turn the sign about"),
         ("am-softmax", "bias: -0.35", "bias: 0.35", "turn the sign about"),
@@ -62,8 +66,12 @@ def test_what_can_learn_nothing_is_refused(check, margin, old, new, words):
 )
 def test_what_is_hardly_meant_is_told(check, margin, old, new, words):
     told = check(margin, (old, new))
-    assert check("combined", ("m2: 0.3", "m2: 1.6 bound: MONOTONE")) == ""
     assert words in told and told.startswith("amcaffe train: net: warning: layer ")
+
+
+def test_a_wide_margin_that_grows_or_goes_on_falling_past_pi_is_not_doubted(check):
+    assert check("combined", CLAMPED) == ""
+    assert check("combined-chain", ("m2: 0.3", "m2: 1.6")) == ""
 
 
 def margin_layer(kind, fields):
