@@ -153,8 +153,10 @@ def test_it_is_what_a_training_takes(case, tiny_faces):
 
     def peak(classes):
         parameters, nets = case(classes=classes, features=128, max_iter=1)
-        code = "import re, sys; from amcaffe.train import main; main(sys.argv[1:]); " \
-               "print(re.search('VmPeak:.*?([0-9]+)', open('/proc/self/status').read())[1])"  # fmt: skip
+        code = (
+            "import re, sys; from amcaffe.train import main; main(sys.argv[1:]); "
+            "print(re.search('VmPeak:.*?([0-9]+)', open('/proc/self/status').read())[1])"
+        )
         arguments = ("--solver", "net/face_solver.prototxt", "--out", f"out{classes}")
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
