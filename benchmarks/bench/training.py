@@ -22,7 +22,7 @@ class Training:
         experiment = Experiment(
             classes=shape.classes, features=shape.dim, batch=shape.batch, m=MARGIN, s=SCALE
         )
-        margin = "am-softmax" + ("" if name == "chain" else heads.FUSED)
+        margin = "am-softmax" if name == "chain" else heads.PAPER
         with tempfile.TemporaryDirectory() as folder:
             net, run = Path(folder, "net.prototxt"), Path(folder, "solver.prototxt")
             net.write_text(_net(experiment, margin))

@@ -117,7 +117,7 @@ def _inner_product(layers, at):
     if unit is False:
         faults.append(f"reads {layer.bottom[0]}, which {features} and is of any length")
     if faults:
-        return Origin(False, f"{name} {' and '.join(faults)}", _mend(layers, at))
+        return Origin(False, f"{name} {', and '.join(faults)}", _mend(layers, at))
     what = f"{name} reads {layer.bottom[0]}, which {features}"
     doubt = f"{name} adds a bias to the cosines: bias_term: false takes it out"
     return Origin(unit, what, _mend(layers, at), doubt=doubt if own.bias_term else None)

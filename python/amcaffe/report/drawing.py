@@ -1,6 +1,7 @@
 """A plot that is drawn by Matplotlib's Agg and SVG back ends, for light and dark paper."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Callable
 
@@ -77,11 +78,13 @@ class Drawing:
             "svg.fonttype": "path",
             "pdf.fonttype": 42,  # whole fonts: text that can be searched
         }
-        with matplotlib.rc_context(style):
+        with matplotlib.rc_context(style), warnings.catch_warnings():
             figure = Figure(figsize=self.size, layout="constrained")
             FigureCanvasAgg(figure)
             self.draw(figure, theme)
             buffer = io.BytesIO()
+            # Of scores that are all alike nothing can be spread out; the page says what they are.
+            warnings.filterwarnings("ignore", "constrained_layout not applied")
             figure.savefig(buffer, format=kind, metadata={UNDATED[kind]: None}, **options)
         return buffer.getvalue()
 

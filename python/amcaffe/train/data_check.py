@@ -186,11 +186,12 @@ def _doubts(images, taken):
         doubts.append(f"warning: labels do not begin at 0 but at {present[0]}")
     outputs = taken.classes or int(present[-1]) + 1
     lacking = outputs - len(present)
-    if lacking:
+    if lacking > 0:
         missing = next(n for n, label in enumerate([*present, outputs]) if n != label)
         of = f"the net's {outputs} outputs" if taken.classes else f"labels 0 to {present[-1]}"
         doubts.append(
-            f"warning: {len(present)} labels for {of}: {lacking} have no image, the first {missing}"
+            f"warning: {len(present)} labels for {of}: {lacking} have no image, "
+            f"the first of them label {missing}"
         )
     return doubts
 
@@ -223,7 +224,8 @@ def _refuse(data, taken, problems, images):
         found="\n            ".join(named),
         expected=f"`path label`: an image under {data.root_folder or 'the current directory'!r}, "
         f"{labels}, and images of one size unless new_height and new_width are set",
-        hint="mend or remove those lines; nothing was trained",
+        hint="mend or remove those lines (of a folder of people, `dataset lists --skip-broken` "
+        "leaves broken images out); nothing was trained",
     )
 
 

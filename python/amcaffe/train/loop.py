@@ -24,6 +24,7 @@ from amcaffe.train.stagnation import SATURATED_LOSS
 from amcaffe.train.watching import Watch
 
 SATURATED_ITERATIONS = 10
+WARNINGS = "warnings.json"  # of a run that may go on
 
 
 class _Stopped(Exception):
@@ -69,7 +70,9 @@ class Run:
             peak = max((float(blobs[name].data.max()) for name in softmax), default=0.0)
             self.passes.append((loss, peak))
 
-        self.watch = Watch(solver.net, layers, parameters.max_iter)
+        self.watch = Watch(
+            solver.net, layers, parameters.max_iter, self.out / WARNINGS, solver.iter
+        )
         self._watch(solver.net, training_columns(solver.net, layers), after_pass)
         solver.net.after_backward(lambda layer: self._stop_if_asked())
         for number, net in enumerate(solver.test_nets):
@@ -207,6 +210,24 @@ class Run:
         return cli.INTERRUPTED
 
     def _finished(self, metrics):
+        if not self._stands():
+            self._write(metrics)
+        for name in ("metrics.csv", REPORT, FINAL):
+            print(self.out / name)
+        self.watch.conclude()
+        return 0
+
+    def _stands(self):
+        """Whether nothing was left to do: the results of an earlier run are of this iteration."""
+        if self.solver.iter > self.first:
+            return False
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            report = json.loads((self.out / REPORT).read_text(encoding="utf-8"))
+            return report.get("iterations") == self.first and (self.out / FINAL).exists()
+        return False
+
+    def _write(self, metrics):
+        """final.caffemodel and train.json."""
         final = self.out / FINAL
         partial = self.out / f".{FINAL}"
         partial.unlink(missing_ok=True)  # Caffe would write into what a link there leads to
@@ -243,10 +264,6 @@ class Run:
             "made_from": self.facts["made_from"],
         }
         atomic_set({final: partial, self.out / REPORT: json.dumps(report, indent=2) + "\n"})
-        for name in ("metrics.csv", REPORT, FINAL):
-            print(self.out / name)
-        self.watch.conclude()
-        return 0
 
     @contextlib.contextmanager
     def _signals(self):

@@ -15,16 +15,29 @@ _AWAY = -0.1  # a target cosine that is driven away from its class; untrained it
 _NEAR = 0.02  # of ln C
 _CLIPPED = 3  # iterations
 
-HELPS = {
-    "clip": "a lower base_lr or scale; or plain softmax first, its weights given to --weights",
-    "plateau": "a margin that is annealed from 0, or plain softmax first and its weights given to "
-    "--weights; a lower scale or margin; base_lr ten times lower, or higher; and see that the "
-    "labels belong to the images",
-    "targets": "a margin that is annealed from 0, or plain softmax first and its weights given to "
-    "--weights; bound: MONOTONE in place of CLAMP; a lower scale, margin or base_lr",
-    "alike": "a lower base_lr or scale; plain softmax first, its weights given to --weights; and "
-    "see that images differ, and that mean and scale leave them within about -1 to 1",
-}
+_SOFTMAX_FIRST = "plain softmax first, its weights given to --weights"
+_BELONG = "see that the labels belong to the images"
+SIGNALS = ("clip", "plateau", "targets", "alike")
+
+
+def helps(signal, margin, clamp):
+    """What usually helps against a signal, of SIGNALS.
+
+    Args: margin: whether the head has one. clamp: whether it has bound: CLAMP.
+    """
+    of_margins = [f"a margin that grows from none, slowly, or {_SOFTMAX_FIRST}"] * margin
+    of_margins += ["bound: MONOTONE in place of CLAMP"] * clamp
+    smaller = "a lower scale, margin or base_lr" if margin else "base_lr ten times lower, or higher"
+    images = "see that images differ, and that mean and scale leave them within about -1 to 1"
+    softmax = [_SOFTMAX_FIRST] * margin
+    return "; ".join(
+        {
+            "clip": ["a lower base_lr or scale", *softmax],
+            "plateau": [*of_margins, smaller, _BELONG],
+            "targets": [*of_margins, smaller, _BELONG],
+            "alike": [smaller, *softmax, images],
+        }[signal]
+    )
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ class Stagnation:
         self._seen = deque(maxlen=self.window)
 
     def add(self, seen):
-        """Take a Seen. Returns {signal: what it says}, of the keys of HELPS: those that hold."""
+        """Take a Seen. Returns {signal: what it says}, of SIGNALS: those that hold."""
         self._seen.append(seen)
         found = {}
         last = list(self._seen)[-_CLIPPED:]
@@ -69,13 +82,18 @@ class Stagnation:
                 f"the softmax loss is at {seen.loss:.4g}: probabilities of the labels are at the "
                 "smallest float (-log of it is 87.34), where the gradient is lost"
             )
-        if len(self._seen) == self.window:
+        if self.full:
             checks = {"plateau": self._plateau, "targets": self._targets, "alike": self._alike}
             for signal, check in checks.items():
                 what = check()
                 if what:
                     found[signal] = f"for {self.window} iterations {what}"
         return found
+
+    @property
+    def full(self):
+        """Whether a window is there to judge by."""
+        return len(self._seen) == self.window
 
     def _halves(self, name):
         """Means of a number over the first and the second half of the window; None: too few."""
@@ -88,8 +106,11 @@ class Stagnation:
     def _plateau(self):
         guess = math.log(self._classes)
         before, now = self._halves("loss")
-        if abs(now - guess) > _NEAR * guess or before - now > 0.25 * _NEAR * guess:
+        if abs(now - guess) > _NEAR * guess or abs(before - now) > 0.25 * _NEAR * guess:
             return None
+        accuracy = self._halves("accuracy")
+        if accuracy and accuracy[1] > 0.5:
+            return None  # a margin that grows takes the loss there, too
         return (
             f"the loss has stayed at {now:.4g}, and ln {self._classes} = {guess:.4g} is what "
             "guessing costs: nothing is learnt"

@@ -20,7 +20,7 @@ from amcaffe.train.data_check import check_data
 from amcaffe.train.head_check import check_heads, stop_in_first_pass
 from amcaffe.train.input_check import TrainingInput
 from amcaffe.train.list_copies import ListCopies
-from amcaffe.train.loop import Run
+from amcaffe.train.loop import WARNINGS, Run
 from amcaffe.train.mean_check import check_means
 from amcaffe.train.memory_check import check_memory
 from amcaffe.train.refusal import unchanged_if_refused
@@ -28,7 +28,7 @@ from amcaffe.train.setting_check import check_settings
 from amcaffe.train.snapshots import FINAL, REPORT
 from amcaffe.train.solver_file import configure, gpu_of, inputs_of, nets_of, sources_of
 
-WRITTEN = ("solver.prototxt", "checked.json", "metrics.csv", FINAL, REPORT)
+WRITTEN = ("solver.prototxt", "checked.json", "metrics.csv", WARNINGS, FINAL, REPORT)
 
 
 @dataclass(frozen=True)

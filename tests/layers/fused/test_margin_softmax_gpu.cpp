@@ -179,7 +179,8 @@ TYPED_TEST(GPUMarginSoftmaxTest, TestBlocks) {
     norm.mutable_cpu_data()[i] = 1 + i;
   }
   Caffe::set_mode(Caffe::GPU);
-  const margin::CombinedMargin<Dtype> psi = {1, 0, Dtype(0.25), margin::CLAMP};
+  const margin::LossMargin<Dtype> psi = {
+      {1, 0, Dtype(0.25), margin::CLAMP}, true, 0};
   const size_t block_bytes[] = {1 << 20, 1, 1};
   const size_t keep_bytes[] = {1 << 20, 1 << 20, 0};
   vector<double> expected[4];

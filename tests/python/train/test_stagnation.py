@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from amcaffe.train.stagnation import HELPS, Seen, Stagnation
+from amcaffe.train.stagnation import SIGNALS, Seen, Stagnation, helps
 
 C = 20
 GUESS = math.log(C)
@@ -91,4 +91,19 @@ def test_a_loss_at_the_clip_is_told_at_once_where_there_is_a_clip():
 
 def test_what_is_not_looked_at_says_nothing():
     assert run(loss=lambda n: 25.0, target=lambda n: None, alike=lambda n: None) == {}
-    assert set(HELPS) == {"clip", "plateau", "targets", "alike"}
+
+
+def test_a_margin_that_takes_a_learnt_loss_through_guessing_is_not_told():
+    rising = {"loss": lambda n: 2.5 + n / 60, "target": lambda n: 0.4, "other": lambda n: 0.1}
+    assert run(**rising, accuracy=lambda n: 0.97) == {}
+    assert run(**rising, accuracy=lambda n: 0.3) == {}
+    assert run(loss=lambda n: GUESS, accuracy=lambda n: 0.97) == {}
+    assert run(loss=lambda n: GUESS, accuracy=lambda n: 1 / C) == {"plateau": 100}
+
+
+def test_what_helps_is_of_the_head_that_is_there():
+    for signal in SIGNALS:
+        plain = helps(signal, margin=False, clamp=False)
+        assert "margin" not in plain and "softmax first" not in plain and "base_lr" in plain
+    assert "in place of CLAMP" in helps("targets", margin=True, clamp=True)
+    assert "CLAMP" not in helps("targets", margin=True, clamp=False)

@@ -123,7 +123,13 @@ def test_resume_goes_on_to_more_iterations(train, tiny_faces):
     assert done.returncode == 0 and "going on from out/face_softmax_iter_12" in done.stderr
     out = tiny_faces.folder / "out"
     assert [int(row["iteration"]) for row in rows(out)] == list(range(1, 21))
-    assert json.loads((out / "train.json").read_text())["resumed_at"] == 12
+    report = (out / "train.json").read_text()
+    assert json.loads(report)["resumed_at"] == 12
+    # With nothing left to do, what it was trained with stays told.
+    final = (out / "final.caffemodel").stat().st_ino
+    done = train("--resume", "--iterations", 20)
+    assert done.returncode == 0 and (out / "train.json").read_text() == report
+    assert (out / "final.caffemodel").stat().st_ino == final
 
 
 @pytest.fixture
@@ -205,6 +211,7 @@ def test_resume_of_a_finished_run_without_its_metrics_knows_no_speed(train, tiny
     assert train().returncode == 0
     out = tiny_faces.folder / "out"
     (out / "metrics.csv").unlink()
+    (out / "train.json").unlink()
     assert train("--resume").returncode == 0
     report = json.loads((out / "train.json").read_text())
     assert report["images_per_second"] is None and report["layer_seconds"] is None

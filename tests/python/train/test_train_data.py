@@ -168,12 +168,16 @@ def test_training_runs_on_the_copy_and_the_net_stays_as_it_was(step, tiny_faces)
     "change, classes, said",
     [
         (lambda label: label, 6, None),
-        (lambda label: label, 9, "6 labels for the net's 9 outputs: 3 have no image, the first 6"),
+        (
+            lambda label: label,
+            9,
+            "6 labels for the net's 9 outputs: 3 have no image, the first of them label 6",
+        ),
         (lambda label: label + 1, 7, "labels do not begin at 0 but at 1"),
         (
             lambda label: 2 * label,
             11,
-            "6 labels for the net's 11 outputs: 5 have no image, the first 1",
+            "6 labels for the net's 11 outputs: 5 have no image, the first of them label 1",
         ),
     ],
 )
@@ -237,7 +241,7 @@ def test_an_output_whose_images_are_all_ignored_is_told(check, tiny_faces, capfd
         net.read_text().replace("loss_weight: 1", "loss_weight: 1 loss_param { ignore_label: 5 }")
     )
     check()
-    said = "warning: 5 labels for the net's 6 outputs: 1 have no image, the first 5"
+    said = "warning: 5 labels for the net's 6 outputs: 1 have no image, the first of them label 5"
     assert said in capfd.readouterr().err
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from amcaffe.errors import InputError
 from amcaffe.nets.heads import MARGINS
 from amcaffe.train import Options
 from amcaffe.train import train as train_in_process
@@ -48,6 +49,31 @@ def test_a_loss_that_guesses_is_told_once_recorded_and_repeated_in_the_last_line
     assert warned[0]["what"] in said[0] and "base_lr" in warned[0]["helps"]
     last = told.err.rstrip().splitlines()[-1]
     assert last.startswith("amcaffe train: the result is doubtful: layer softmax_loss: for 100")
+
+
+def test_a_run_that_goes_on_keeps_what_it_was_warned_of(tiny_faces, run):
+    tiny_faces.render(("softmax",), max_iter=130, snapshot=1000, lr=1e-9)
+    solver = "net/face_solver_softmax.prototxt"
+    first, _ = run(solver)
+    # Too short to be judged anew, and no iteration at all.
+    for iterations in (140, None):
+        report, told = run(solver, resume=True, iterations=iterations)
+        assert [warned["what"] for warned in report["warnings"]] == [
+            warned["what"] for warned in first["warnings"]
+        ]
+        assert all(warned["ended"] is None for warned in report["warnings"])
+        assert "the result is doubtful" in told.err.rstrip().splitlines()[-1]
+    (tiny_faces.folder / "out/warnings.json").write_text('{"no": "list"}')
+    with pytest.raises(InputError, match="warnings.json"):
+        run(solver, resume=True)
+
+
+def test_a_new_run_in_a_folder_begins_without_old_warnings(tiny_faces, run):
+    (tiny_faces.folder / "out").mkdir()
+    (tiny_faces.folder / "out/warnings.json").write_text("of another run")
+    tiny_faces.render(("softmax",), max_iter=3, snapshot=1000)
+    report, _ = run("net/face_solver_softmax.prototxt")
+    assert report["warnings"] == []
 
 
 COLLIDING = """
