@@ -304,7 +304,7 @@ MUTATIONS = (
     ),
     mutation(
         "train/data_check.py",
-        "    if lacking:\n",
+        "    if lacking > 0:\n",
         "    if False:\n",
         "train/test_train_data.py::test_labels_that_leave_outputs_alone_are_told",
     ),

@@ -191,6 +191,12 @@ def test_labels_that_leave_outputs_alone_are_told(check, tiny_faces, capfd, chan
     assert "warning" not in capfd.readouterr().err
 
 
+def test_more_labels_than_outputs_leave_none_of_these_alone(check, tiny_faces, capfd):
+    tiny_faces.render(classes=4)
+    assert "an integer in 0..3" in refusal(check)
+    assert "have no image" not in capfd.readouterr().err
+
+
 def test_an_image_with_two_labels_is_told(check, tiny_faces, capfd):
     tiny_faces.append("3.png 3\n3.png 5")
     check()
