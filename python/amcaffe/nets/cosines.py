@@ -8,7 +8,9 @@ _SAME_VALUES = ("Split", "Flatten", "Reshape", "Slice", "Crop", "Tile", "Permute
 _SHRINKING = ("ReLU",)  # |x| does not grow
 _CHANGING = ("Dropout", "PReLU", "ELU", "Scale", "Bias", "Power", "Pooling", "LRN", "AbsVal")
 _ANY_LENGTH = ("InnerProduct", "Convolution", "Deconvolution", "Embed", "BatchNorm")
-_MARGINS = ("LabelSpecificAdd", "CombinedMargin", "CosinAddm", "LabelSpecificMargin")
+ADDED = "LabelSpecificAdd"
+# The others take the arc cosine of their bottom, clipped to that: beyond it nothing is learnt.
+MARGINS = (ADDED, "CombinedMargin", "CosinAddm", "LabelSpecificMargin")
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ def origin_of(layers, position, blob):
         return Origin(None, f"{blob} is an input of the net", _OTHERWISE)
     layer = layers[at]
     name = f"{layer.name} ({layer.type})"
-    if layer.type in _CLASSIFIERS and layer.bottom:
-        return _CLASSIFIERS[layer.type](layers, at)
+    if layer.type in CLASSIFIERS and layer.bottom:
+        return CLASSIFIERS[layer.type](layers, at)
     if layer.type in _ANY_LENGTH:
         return Origin(False, f"{name} gives numbers of any size", _OTHERWISE)
     if layer.type == "Concat":
@@ -48,7 +50,7 @@ def origin_of(layers, position, blob):
     if not layer.bottom:
         return Origin(None, f"{name} brings it", _OTHERWISE)
     before = origin_of(layers, at, layer.bottom[0])
-    if layer.type in (*_SAME_VALUES, *_SHRINKING, *_MARGINS):
+    if layer.type in (*_SAME_VALUES, *_SHRINKING, *MARGINS):
         return before
     if layer.type in _CHANGING:
         return _changed(layer, name, before)
@@ -63,7 +65,7 @@ def scale_after(layers, position):
             scale = scale_at_start(layer)
             if scale is not None:
                 return scale
-            if layer.type in (*_SAME_VALUES, *_MARGINS):
+            if layer.type in (*_SAME_VALUES, *MARGINS):
                 blob = layer.top[0]
     return None
 
@@ -147,7 +149,7 @@ def _margin_inner_product(layers, at):
     )
 
 
-_CLASSIFIERS = {
+CLASSIFIERS = {
     "InnerProduct": _inner_product,
     "NormalizedInnerProduct": _normalized_inner_product,
     "MarginInnerProduct": _margin_inner_product,
@@ -167,7 +169,7 @@ def _unit(layers, position, blob):
     made = f"comes from {layer.name} ({layer.type})"
     if layer.type == "Normalize":
         return True, made
-    if layer.type in (*_ANY_LENGTH, *_CLASSIFIERS):
+    if layer.type in (*_ANY_LENGTH, *CLASSIFIERS):
         return False, made
     if not layer.bottom:
         return None, made

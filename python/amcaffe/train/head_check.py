@@ -7,12 +7,9 @@ import sys
 from dataclasses import dataclass
 
 from amcaffe.errors import InputError
-from amcaffe.nets.cosines import Origin, origin_of, scale_after
+from amcaffe.nets.cosines import ADDED, MARGINS, Origin, origin_of, scale_after
 
 LARGEST_COSINE = 1.01  # rounding and the norms' epsilons stay far below
-# These take the arc cosine of their bottom, which is clipped to that: beyond it nothing is learnt.
-_ANGULAR = ("CombinedMargin", "CosinAddm", "LabelSpecificMargin")
-_ADDED = "LabelSpecificAdd"
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,12 @@ def check_heads(path, layers):
     """
     bottoms = []
     for position, layer in enumerate(layers):
-        if layer.type not in (*_ANGULAR, _ADDED) or not (layer.bottom and layer.top):
+        if layer.type not in MARGINS or not (layer.bottom and layer.top):
             continue  # without its blobs it is for Caffe to refuse
         origin = origin_of(layers, position, layer.bottom[0])
         bottom = MarginBottom(path, layer.name, layer.type, layer.bottom[0], origin)
         meant, doubt = True, origin.doubt
-        if layer.type == _ADDED:
+        if layer.type == ADDED:
             meant, doubt = _added(layers, position, origin)
         if doubt:
             print(f"amcaffe train: {path}: warning: layer {layer.name}: {doubt}", file=sys.stderr)

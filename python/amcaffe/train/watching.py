@@ -10,16 +10,12 @@ import numpy as np
 
 from amcaffe.data.files import atomic_write
 from amcaffe.errors import InputError
-from amcaffe.nets.cosines import origin_of
+from amcaffe.nets.cosines import CLASSIFIERS, MARGINS, origin_of
 from amcaffe.protocols.alike import mean_cosine
 from amcaffe.train.stagnation import SIGNALS, Seen, Stagnation, helps
 
 _EVERY = 10  # iterations; between two looks only the loss is read
 _ROWS = 64  # of a batch that are looked at: a mean over more tells nothing else
-_CLASSIFIERS = ("InnerProduct", "NormalizedInnerProduct", "MarginInnerProduct")
-
-
-_MARGINS = ("LabelSpecificAdd", "CombinedMargin", "CosinAddm", "LabelSpecificMargin")
 
 
 @dataclass
@@ -204,7 +200,7 @@ def _classifier(layers, position):
     blob = layers[position].bottom[0]
     for layer in reversed(layers[:position]):
         if blob in layer.top:
-            if layer.type in _CLASSIFIERS:
+            if layer.type in CLASSIFIERS:
                 return layer
             if not layer.bottom:
                 return None
@@ -225,8 +221,8 @@ def _margins(layers, position):
     return [
         _bound(getattr(layer, params[layer.type])) if layer.type in params else layer.type
         for layer in layers[:position]
-        if layer.type in _MARGINS
-    ] + ["MarginInnerProduct" for layer in layers[:position] if layer.type == "MarginInnerProduct"]
+        if layer.type in (*MARGINS, "MarginInnerProduct")
+    ]
 
 
 def _bound(param):
